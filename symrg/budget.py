@@ -1,0 +1,204 @@
+"""Time budgets for symbolic work, and the record of what was tried within one.
+
+SymPy cannot be asked to stop, so a watcher raises an exception inside the thread whose time is up. That works in
+the main thread, in any other thread, in a notebook and under parallel tests, which a signal would not; what it
+cannot interrupt is a single call into C, and no route of ours makes a long one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import heapq
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from symrg.errors import NoClosedForm
+
+T = TypeVar("T")
+
+DEFAULT_SECONDS: ContextVar[float] = ContextVar("symrg default budget", default=10.0)
+"""The budget of a public call whose `budget` is None: set it with `DEFAULT_SECONDS.set(60)`."""
+
+_REPEAT = 0.05  # seconds after which an exception that some `except` swallowed is raised again
+
+
+class OutOfTime(Exception):
+    """Raised by `within` when a call did not end in its time."""
+
+
+class Declined(Exception):
+    """Raised by a route that does not apply; its text is recorded."""
+
+
+class _Expired(BaseException):
+    """Raised inside the watched thread; a BaseException, so that `except Exception` does not stop it."""
+
+
+class _Limit:
+    __slots__ = ("deadline", "done", "thread")
+
+    def __init__(self, seconds: float):
+        self.deadline = time.monotonic() + max(seconds, 0.0)
+        self.thread = threading.get_ident()
+        self.done = False
+
+
+class _Watcher:
+    """One daemon thread that raises `_Expired` in threads whose limit has passed."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._condition = threading.Condition(threading.Lock())
+        self._queue: list[tuple[float, int, _Limit]] = []
+        self._order = itertools.count()
+        self._running = False
+
+    def add(self, limit: _Limit) -> None:
+        with self._condition:
+            heapq.heappush(self._queue, (limit.deadline, next(self._order), limit))
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._watch, name="symrg-budget", daemon=True).start()
+            elif self._queue[0][2] is limit:
+                self._condition.notify()
+
+    def cancel(self, limit: _Limit) -> None:
+        """After this returns, no exception for `limit` is pending or will come."""
+        with self._condition:
+            if not limit.done:
+                limit.done = True
+                if time.monotonic() >= limit.deadline:
+                    _raise_in(limit.thread, None)
+
+    def _watch(self) -> None:
+        while True:
+            with self._condition:
+                while self._queue and self._queue[0][2].done:
+                    heapq.heappop(self._queue)
+                if not self._queue:
+                    self._condition.wait()
+                    continue
+                when, _, limit = self._queue[0]
+                delay = when - time.monotonic()
+                if delay > 0:
+                    self._condition.wait(delay)
+                    continue
+                heapq.heapreplace(self._queue, (time.monotonic() + _REPEAT, next(self._order), limit))
+                _raise_in(limit.thread, _Expired)
+
+
+def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
+    value = ctypes.py_object(exception) if exception is not None else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), value)
+
+
+_watcher = _Watcher()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_watcher._reset)
+
+
+def within(seconds: float, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """The value of `function(*args, **kwargs)`, if it comes within `seconds`.
+
+    Calls nest: the inner limit never outlasts the outer one.
+
+    Raises:
+        OutOfTime: the time was up first.
+    """
+    if seconds <= 0:
+        raise OutOfTime(f"no time left for {getattr(function, '__name__', 'the call')}")
+    limit = _Limit(seconds)
+    try:
+        try:
+            _watcher.add(limit)
+            return function(*args, **kwargs)
+        finally:
+            _watcher.cancel(limit)
+    except _Expired:
+        _watcher.cancel(limit)
+        raise OutOfTime(f"{getattr(function, '__name__', 'the call')} took longer than {seconds:.3g} s") from None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One route that was tried: how it ended and what it cost."""
+
+    route: str
+    outcome: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.route}: {self.outcome} ({self.seconds:.2f} s)"
+
+
+@dataclass
+class Budget:
+    """What is left of a time budget, with the record of the routes tried within it.
+
+    Args:
+        seconds: for everything together; None means `DEFAULT_SECONDS`.
+    """
+
+    seconds: float
+    attempts: list[Attempt] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._deadline = time.monotonic() + self.seconds
+
+    @classmethod
+    def of(cls, budget: float | Budget | None) -> Budget:
+        """A budget as public calls take it: seconds, None for the default, or one that is already running."""
+        if isinstance(budget, Budget):
+            return budget
+        seconds = DEFAULT_SECONDS.get() if budget is None else float(budget)
+        if not seconds > 0:
+            raise ValueError(f"budget must be a positive number of seconds, given {budget!r}")
+        return cls(seconds)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, never negative."""
+        return max(self._deadline - time.monotonic(), 0.0)
+
+    def attempt(self, route: str, function: Callable[..., T], *args: Any, share: float = 1.0) -> T | None:
+        """Try a route with a share of the time left: its value, or None where it declined or ran out of time.
+
+        `Declined`, None and the errors by which SymPy says "I can't" (NotImplementedError, ValueError, TypeError,
+        ArithmeticError, AttributeError, RecursionError, KeyError, IndexError) count as declining and are recorded.
+        """
+        start = time.monotonic()
+        value: T | None = None
+        try:
+            value = within(share * self.remaining, function, *args)
+            outcome = "declined" if value is None else "found"
+        except OutOfTime:
+            outcome = "out of time"
+        except Declined as reason:
+            outcome = f"declined: {reason}"
+        except NoClosedForm:
+            outcome = "no closed form"
+        except (
+            NotImplementedError,
+            ValueError,
+            TypeError,
+            ArithmeticError,
+            AttributeError,
+            RecursionError,
+            LookupError,
+        ) as e:
+            outcome = f"{type(e).__name__}: {str(e).splitlines()[0][:120] if str(e) else ''}".rstrip(": ")
+        self.attempts.append(Attempt(route, outcome, time.monotonic() - start))
+        return value
+
+    def no_closed_form(self, task: str) -> NoClosedForm:
+        """The error that says what was wanted and what was tried."""
+        tried = "; ".join(str(a) for a in self.attempts) or "nothing, the time was up"
+        return NoClosedForm(f"no closed form found for {task} within {self.seconds:g} s; tried: {tried}")

@@ -1,0 +1,24 @@
+"""LaTeX of mathematical objects in the field's notation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+
+def latex(expression: Any, **settings: Any) -> str:
+    """LaTeX of a SymPy expression or matrix."""
+    return str(sympy.latex(expression, **settings))
+
+
+class Typeset:
+    """Base of every object that stands for mathematics: `.latex()`, shown as LaTeX in a notebook."""
+
+    def latex(self) -> str:
+        """LaTeX of the object, without dollar signs."""
+        raise TypeError(f"{type(self).__name__} does not say how it is typeset")
+
+    def _repr_latex_(self) -> str:
+        """What a notebook shows."""
+        return f"$\\displaystyle {self.latex()}$"
