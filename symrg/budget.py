@@ -22,6 +22,17 @@ from symrg.errors import NoClosedForm
 
 T = TypeVar("T")
 
+# What SymPy raises where it means "I can't".
+_CANNOT = (
+    NotImplementedError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    LookupError,
+)
+
 DEFAULT_SECONDS: ContextVar[float] = ContextVar("symrg default budget", default=10.0)
 """The budget of a public call whose `budget` is None: set it with `DEFAULT_SECONDS.set(60)`."""
 
