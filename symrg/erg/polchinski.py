@@ -303,8 +303,8 @@ class PolchinskiFlow(Typeset):
     def latex(self) -> str:
         """The flow of the interaction with its covariance written out."""
         return (
-            r"\frac{\partial S_{\mathrm{int}}}{\partial \ln\Lambda} = \frac{1}{2}\,\dot C^{ij}\left("
-            r"\partial_i S_{\mathrm{int}}\, \partial_j S_{\mathrm{int}} - \partial_i \partial_j S_{\mathrm{int}} \right)"
+            r"\frac{\partial S_{\mathrm{int}}}{\partial \ln\Lambda} = \frac{1}{2}\,\dot C^{ij}\left(\partial_i"
+            r" S_{\mathrm{int}}\, \partial_j S_{\mathrm{int}} - \partial_i \partial_j S_{\mathrm{int}} \right)"
             r" + \frac{1}{2} \mathrm{tr}\, C^{-1} \dot C,\quad"
             rf" C = {latex(self.covariance)}"
         )

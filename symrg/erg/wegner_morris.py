@@ -34,7 +34,7 @@ class WegnerMorrisFlow(Typeset):
         time: the Symbol s = -ln Lambda of the Fokker-Planck equation.
 
     Raises:
-        InvalidEquation: modes that are not real Symbols, a scale that is not positive, a regulator that is not symmetric.
+        InvalidEquation: modes that are not real Symbols, a scale that is not positive, an asymmetric regulator.
     """
 
     modes: tuple[Symbol, ...]
@@ -104,7 +104,7 @@ class WegnerMorrisFlow(Typeset):
         )
 
     def reference(self) -> Expr:
-        """The unnormalised reference density exp(-2 S_seed), to which the flow is a gradient flow of relative entropy."""
+        """exp(-2 S_seed), not normalised: the flow descends the relative entropy to it."""
         return exp(-2 * self.seed)
 
     def residual(self, density: Expr) -> Expr:
@@ -116,8 +116,8 @@ class WegnerMorrisFlow(Typeset):
     def latex(self) -> str:
         """The flow in divergence form, with the regulator and the seed written out."""
         return (
-            r"-\frac{\partial P_\Lambda}{\partial \ln\Lambda} = \frac{1}{2}\,\partial_i\left( C^{ij} \partial_j P_\Lambda"
-            r" + 2 P_\Lambda C^{ij} \partial_j \hat{S} \right),\quad"
+            r"-\frac{\partial P_\Lambda}{\partial \ln\Lambda} = \frac{1}{2}\,\partial_i\left("
+            r" C^{ij} \partial_j P_\Lambda + 2 P_\Lambda C^{ij} \partial_j \hat{S} \right),\quad"
             rf" C = {latex(self.regulator)},\quad \hat{{S}} = {latex(self.seed)}"
         )
 
