@@ -1,15 +1,10 @@
-"""LaTeX of mathematical objects in the field's notation."""
+"""LaTeX and terminal output of mathematical objects in the field's notation."""
 
 from __future__ import annotations
 
-from typing import Any
+from symrg.typesetting.printer import latex
 
-import sympy
-
-
-def latex(expression: Any, **settings: Any) -> str:
-    """LaTeX of a SymPy expression or matrix."""
-    return str(sympy.latex(expression, **settings))
+__all__ = ["Typeset", "latex"]
 
 
 class Typeset:
