@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from symrg.typesetting.document import Chain, Equation, Section, Table, document, fragment
+from symrg.typesetting.lines import break_lines, chain, display
+from symrg.typesetting.notation import component, divergence, expectation, fisher, functional_derivative
 from symrg.typesetting.printer import latex
+from symrg.typesetting.typeset import Typeset
 
-__all__ = ["Typeset", "latex"]
-
-
-class Typeset:
-    """Base of every object that stands for mathematics: `.latex()`, shown as LaTeX in a notebook."""
-
-    def latex(self) -> str:
-        """LaTeX of the object, without dollar signs."""
-        raise TypeError(f"{type(self).__name__} does not say how it is typeset")
-
-    def _repr_latex_(self) -> str:
-        """What a notebook shows."""
-        return f"$\\displaystyle {self.latex()}$"
+__all__ = [
+    "Chain",
+    "Equation",
+    "Section",
+    "Table",
+    "Typeset",
+    "break_lines",
+    "chain",
+    "component",
+    "display",
+    "divergence",
+    "document",
+    "expectation",
+    "fisher",
+    "fragment",
+    "functional_derivative",
+    "latex",
+]

@@ -45,9 +45,10 @@ class FieldPrinter(LatexPrinter):
     _print_RandomSymbol = _print_Symbol
 
     def _print_Float(self, expr: sympy.Float) -> str:
-        if expr == int(expr) and abs(expr) < 10**15:
-            return str(int(expr))
-        text = f"{float(expr):.12g}" if abs(float(expr)) < math.inf else str(expr)
+        value = float(expr)
+        if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        text = f"{value:.12g}" if abs(value) < math.inf else str(expr)
         mantissa, _, exponent = text.partition("e")
         if not exponent:
             return mantissa
@@ -131,7 +132,8 @@ class FieldPrinter(LatexPrinter):
         self, above: list[tuple[Expr, Expr]], has_symbols_below: bool, has_number_below: bool
     ) -> tuple[list[tuple[Expr, Expr]], list[tuple[Expr, Expr]]]:
         """Split the factors above the bar into those that stay there and those that stand beside it."""
-        inside, beside = [], []
+        inside: list[tuple[Expr, Expr]] = []
+        beside: list[tuple[Expr, Expr]] = []
         for base, exponent in above:
             tall = base.has(sympy.Integral, sympy.Sum, sympy.Product, sympy.Piecewise) or isinstance(
                 base, sympy.Derivative
@@ -406,7 +408,7 @@ def _coefficient(expr: Expr) -> tuple[Any, list[tuple[Expr, Expr]]]:
     coefficient, factors = S.One, []
     for factor in expr.as_ordered_factors():
         if isinstance(factor, Number) and factor is not S.Infinity and factor is not S.NegativeInfinity:
-            coefficient *= Integer(int(factor)) if factor.is_Float and factor == int(factor) else factor
+            coefficient *= Integer(int(factor)) if factor.is_Float and float(factor).is_integer() else factor
         elif isinstance(factor, sympy.exp):
             factors.append((S.Exp1, factor.args[0]))
         elif isinstance(factor, Pow):

@@ -1,0 +1,180 @@
+r"""LaTeX documents: a title, sections of text and displayed formulas, ready for pdflatex or for ``\input``.
+
+A document needs amsmath, amssymb, mathtools, hyperref, booktabs and microtype, and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from symrg.typesetting.lines import LINE_WIDTH, chain_rows, display
+
+_PREAMBLE = r"""\documentclass[11pt]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage{amsmath,amssymb,mathtools}
+\usepackage{booktabs}
+\usepackage{microtype}
+\usepackage[hidelinks]{hyperref}
+\setlength{\textwidth}{6.5in}
+\setlength{\oddsidemargin}{0pt}
+\setlength{\evensidemargin}{0pt}
+\setlength{\textheight}{9in}
+\setlength{\topmargin}{-0.5in}
+\allowdisplaybreaks
+"""
+
+_ESCAPES = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "%": r"\%", "#": r"\#", "&": r"\&",
+            "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+            "<": r"\textless{}", ">": r"\textgreater{}",
+            '"': "''", "\u2013": "--", "\u2014": "---", "\u2212": "$-$"}  # fmt: skip
+
+
+def escape(text: str) -> str:
+    r"""Plain text for LaTeX; what stands between dollar signs is mathematics and stays as it is."""
+    parts = re.split(r"(\$[^$]+\$)", text)
+    return "".join(
+        part if k % 2 else re.sub(r"[\\{}$%#&_^~<>\"\u2013\u2014\u2212]", lambda m: _ESCAPES[m.group()], part)
+        for k, part in enumerate(parts)
+    )
+
+
+@dataclass(frozen=True)
+class Equation:
+    r"""One displayed formula.
+
+    Attributes:
+        body: LaTeX without an environment; broken where it is too long.
+        tag: the number it carries, e.g. "3"; None numbers it automatically, "" not at all.
+        label: for ``\eqref``.
+    """
+
+    body: str
+    tag: str | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain ``left = a = b`` with a word on each step.
+
+    Attributes:
+        left: LaTeX of the left side.
+        steps: triples (relation, right side, reason); the reason is plain text and may be empty.
+        tag: number of the last line; None numbers automatically, "" not at all.
+    """
+
+    left: str
+    steps: tuple[tuple[str, str, str], ...]
+    tag: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with column heads; cells are plain text with mathematics between dollar signs."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands under it: paragraphs (str), equations, chains, tables, and deeper sections."""
+
+    title: str
+    content: tuple[str | Equation | Chain | Table | Section, ...] = ()
+
+
+def document(title: str, sections: Sequence[Section], author: str = "", abstract: str = "", date: str = "") -> str:
+    """A complete article.
+
+    Args:
+        title: plain text; mathematics between dollar signs.
+        sections: what it holds, in order.
+        author: plain text; empty leaves it out.
+        abstract: plain text; empty leaves it out.
+        date: plain text; empty leaves it out, so that equal content gives equal text.
+    """
+    head = [_PREAMBLE, rf"\title{{{_in_title(title)}}}", rf"\author{{{escape(author)}}}", rf"\date{{{escape(date)}}}"]
+    body = [r"\begin{document}", r"\maketitle"]
+    if abstract:
+        body.append(f"\\begin{{abstract}}\n{escape(abstract)}\n\\end{{abstract}}")
+    body.append(fragment(sections))
+    return "\n".join([*head, *body, r"\end{document}", ""])
+
+
+def fragment(sections: Sequence[Section | str | Equation | Chain | Table], level: int = 0) -> str:
+    r"""The same without a preamble, for ``\input`` into a document of your own."""
+    return "\n\n".join(_block(block, level) for block in sections)
+
+
+def _block(block: Section | str | Equation | Chain | Table, level: int) -> str:
+    if isinstance(block, str):
+        return escape(block)
+    if isinstance(block, Equation):
+        return equation(block)
+    if isinstance(block, Chain):
+        return _chain(block)
+    if isinstance(block, Table):
+        return _table(block)
+    command = ("section", "subsection", "subsubsection", "paragraph")[min(level, 3)]
+    return f"\\{command}{{{_in_title(block.title)}}}\n\n{fragment(block.content, level + 1)}".rstrip()
+
+
+def equation(block: Equation, limit: float = LINE_WIDTH) -> str:
+    """The environment of one displayed formula."""
+    body = display(block.body, limit)
+    label = rf"\label{{{block.label}}}" if block.label else ""
+    if block.tag is None:
+        return f"\\begin{{equation}}{label}\n{body}\n\\end{{equation}}"
+    tag = rf"\tag{{{block.tag}}}" if block.tag else ""
+    return f"\\begin{{equation*}}\n{body}{tag}{label}\n\\end{{equation*}}"
+
+
+def _chain(block: Chain, limit: float = LINE_WIDTH) -> str:
+    parts = []
+    for k, (relation, right, reason) in enumerate(block.steps):
+        rows = chain_rows(block.left if k == 0 else "", [(relation, right)], limit)
+        last = k == len(block.steps) - 1
+        mark = "" if last and block.tag is None else r"\notag"
+        if last and block.tag:
+            mark = rf"\tag{{{block.tag}}}"
+        rows = [row + r" \notag" for row in rows[:-1]] + [f"{rows[-1]} {mark}".rstrip()]
+        text = " \\\\\n".join(rows)
+        if reason:
+            text = f"\\intertext{{{escape(reason)}}}\n{text}" if k else text
+        parts.append(text)
+    lead = escape(block.steps[0][2]) + "\n" if block.steps and block.steps[0][2] else ""
+    joined = parts[0] if parts else block.left
+    for part in parts[1:]:
+        joined += ("\n" if part.startswith(r"\intertext") else " \\\\\n") + part
+    return f"{lead}\\begin{{align}}\n{joined}\n\\end{{align}}"
+
+
+def _table(block: Table) -> str:
+    heads = " & ".join(escape(c) for c in block.columns)
+    share = 0.93 / max(len(block.columns), 1)
+    spec = "".join(rf"p{{{share:.3f}\linewidth}}" for _ in block.columns)
+    rows = "\n".join(
+        r"\raggedright " + r" & \raggedright ".join(escape(c) for c in row) + r" \tabularnewline" for row in block.rows
+    )
+    caption = f"\\par\\smallskip\\emph{{{escape(block.caption)}}}" if block.caption else ""
+    return (
+        f"\\begin{{center}}\n\\begin{{tabular}}{{@{{}}{spec}@{{}}}}\n\\toprule\n{heads} \\tabularnewline\n\\midrule\n"
+        f"{rows}\n\\bottomrule\n\\end{{tabular}}\n{caption}\\end{{center}}"
+    )
+
+
+def _in_title(title: str) -> str:
+    """Headings become bookmarks, in which mathematics is replaced by its text."""
+    return re.sub(
+        r"\$([^$]+)\$", lambda m: rf"\texorpdfstring{{${m.group(1)}$}}{{{_spoken(m.group(1))}}}", escape(title)
+    )
+
+
+def _spoken(mathematics: str) -> str:
+    text = re.sub(r"\\(mathcal|mathbb|mathrm|operatorname|text)\b", "", mathematics)
+    return re.sub(r"[\\{}^_$]", "", text).strip()

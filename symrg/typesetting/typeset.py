@@ -1,0 +1,15 @@
+"""What every object that stands for mathematics has in common: it shows itself as LaTeX."""
+
+from __future__ import annotations
+
+
+class Typeset:
+    """Base of every object that stands for mathematics: `.latex()`, shown as LaTeX in a notebook."""
+
+    def latex(self) -> str:
+        """LaTeX of the object, without dollar signs."""
+        raise TypeError(f"{type(self).__name__} does not say how it is typeset")
+
+    def _repr_latex_(self) -> str:
+        """What a notebook shows."""
+        return f"$\\displaystyle {self.latex()}$"
