@@ -1,0 +1,87 @@
+"""Formulas for the terminal: two-dimensional Unicode in the field's notation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+from sympy.printing.pretty.pretty import PrettyPrinter
+from sympy.printing.pretty.stringpict import prettyForm
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class TerminalPrinter(PrettyPrinter):
+    """SymPy's two-dimensional printer with ln, psi_n and the symbols of step and delta functions."""
+
+    def _named(self, name: str, *arguments: Any) -> prettyForm:
+        inside = self._print_seq(arguments, delimiter=", ")
+        return prettyForm(*prettyForm(name).right(prettyForm(*inside.parens())), binding=prettyForm.FUNC)
+
+    def _print_log(self, expr: Any) -> prettyForm:
+        return self._named("ln", expr.args[0])
+
+    def _print_loggamma(self, expr: Any) -> prettyForm:
+        return self._named("ln Γ", expr.args[0])
+
+    def _print_polygamma(self, expr: Any) -> prettyForm:
+        n, argument = expr.args
+        if n == 0:
+            return self._named("ψ", argument)
+        return self._named("ψ" + str(n).translate(_SUBSCRIPTS) if n.is_Integer else f"ψ[{n}]", argument)
+
+    def _print_besseli(self, expr: Any) -> prettyForm:
+        n, argument = expr.args
+        if n.is_Integer:
+            return self._named("I" + str(n).translate(_SUBSCRIPTS), argument)
+        return self._named("I", n, argument)
+
+    def _print_Heaviside(self, expr: Any) -> prettyForm:
+        return self._named("Θ", expr.args[0])
+
+    def _print_DiracDelta(self, expr: Any) -> prettyForm:
+        return self._named("δ", expr.args[0])
+
+    def _print_Float(self, expr: Any) -> prettyForm:
+        value = float(expr)
+        return prettyForm(str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.12g}")
+
+
+def pretty(expression: Any, width: int = 100, unicode: bool = True) -> str:
+    """A formula in two dimensions, in lines of at most `width` characters where it can be broken.
+
+    Args:
+        expression: SymPy expression, matrix or array.
+        width: columns.
+        unicode: False for ASCII.
+    """
+    from sympy.printing.pretty.pretty_symbology import pretty_use_unicode
+
+    before = pretty_use_unicode(unicode)
+    try:
+        settings = {"use_unicode": unicode, "wrap_line": True, "num_columns": width}
+        return str(TerminalPrinter(settings).doprint(sympy.sympify(expression)))
+    finally:
+        pretty_use_unicode(before)
+
+
+def equation(left: str, right: Any, width: int = 100) -> str:
+    """`left = right`, the left side in the line in which the right side has its middle.
+
+    Args:
+        left: one line of text.
+        right: SymPy expression, matrix or array.
+        width: columns.
+    """
+    from sympy.printing.pretty.pretty_symbology import pretty_use_unicode
+
+    before = pretty_use_unicode(True)
+    try:
+        printer = TerminalPrinter({"use_unicode": True, "wrap_line": False})
+        form = printer._print(right if isinstance(right, sympy.NDimArray) else sympy.sympify(right))
+        beside = prettyForm(*form.left(f"{left} = "))
+        if beside.width() <= width:
+            return str(beside)
+    finally:
+        pretty_use_unicode(before)
+    return f"{left} =\n" + "\n".join("    " + line for line in pretty(right, width - 4).splitlines())
