@@ -90,3 +90,19 @@ class DataError(SymrgError, ValueError):
 
 class TrainingFailure(SymrgError, ArithmeticError):
     """Training met a value that is not finite; the message says at which step."""
+
+
+class InvalidEstimator(SymrgError, ValueError):
+    """A Fisher estimate or pruning rule was asked for with arguments that it cannot take."""
+
+
+class InvalidMetric(SymrgError, ValueError):
+    """A metric is not square, not symmetric or singular, or does not fit its coordinates."""
+
+
+class UndefinedSymbol(SymrgError, ValueError):
+    """An expression has free symbols that nothing gives a value; the message names them."""
+
+
+class InvalidArguments(SymrgError, TypeError):
+    """Arguments of a compiled function, or their declaration, are not what it takes; the message names them."""
