@@ -1,0 +1,129 @@
+"""Asymptotic claims: lhs - rhs = O((v - p)^n), judged by ball arithmetic at distances that shrink very fast.
+
+At v = p + h with h = 10^-10, 10^-20, 10^-40, ... the quotient |lhs - rhs| / |h|^n stays bounded where the claim holds
+and grows without bound where it doesn't: by a power of h, or like a logarithm.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import sympy as sp
+from flint import acb, arb, fmpq
+
+from symrg.budget import Budget
+from symrg.verification.enclosure import Evaluate, at, enclose
+from symrg.verification.points import Domain, Values, precision
+from symrg.verification.reading import Reading, evaluated
+from symrg.verification.witness import Evidence, Outcome, shown, undecided
+
+EXPONENTS = (6, 12, 24, 48, 96)
+_GROWTH = 2.0  # of log10 of the quotient over the last doubling, beyond which it isn't bounded
+
+
+def examine(witness: Any, reading: Reading, budget: Budget) -> Evidence:
+    """The evidence for or against the stated order."""
+    assert reading.claim.order is not None
+    variable, point, n = reading.claim.order
+    others = tuple(s for s in reading.symbols if s != variable)
+    conditions = tuple(c for c in reading.conditions if variable not in c.free_symbols)
+    domain = Domain(others, conditions, witness.seed)
+    points = domain.points(6)
+    if not points:
+        return undecided(witness, "no point of the domain was met: the conditions may exclude all")
+    rays = _rays(variable, point, reading)
+    checks: list[str] = []
+    open_: list[str] = []
+    residuals = [enclose(evaluated(a) - evaluated(b)) for a, b in reading.pairs]
+    for values in points:
+        for ray, text in rays:
+            for element, residual in enumerate(residuals):
+                growth = _growth(residual, variable, point, n, ray, values)
+                where = shown({**values, variable: sp.Symbol(text)})
+                if growth is None:
+                    open_.append(f"the difference can't be enclosed at {where}")
+                    continue
+                bounded, orders = growth
+                if bounded is False:
+                    power = f"{float(orders):.3g}"
+                    reason = (
+                        f"along {where} the difference is of order {power} in the distance"
+                        if point not in (sp.oo, -sp.oo)
+                        else f"along {where} the difference is of order {power} in 1/{variable}"
+                    )
+                    reason += f", not {n}" + (f" (element {element})" if len(residuals) > 1 else "")
+                    return Evidence(
+                        witness.name, witness.kind, Outcome.REFUTED, (reason,), reason, counterexample=dict(values)
+                    )
+                if bounded is None:
+                    open_.append(f"along {where} it can't be told whether the quotient stays bounded")
+                else:
+                    checks.append(f"along {where} the quotient by the {n}-th power stays bounded (order {orders:.3g})")
+    if open_ or not checks:
+        return undecided(witness, open_[0] if open_ else "nothing could be checked", tuple(checks[:3]))
+    first = f"the difference has order {n} or higher at {len(points)} points along {len(rays)} directions"
+    record = {"seed": witness.seed, "points": points, "exponents": EXPONENTS}
+    return Evidence(witness.name, witness.kind, Outcome.HOLDS, (first, *checks[:2]), record=record)
+
+
+def _rays(variable: Any, point: Any, reading: Reading) -> list[tuple[acb, str]]:
+    """Directions in which the variable may leave the point."""
+    if point in (sp.oo, -sp.oo):
+        return [(acb(1 if point == sp.oo else -1), str(point))]
+    rays = []
+    domain = Domain((variable,), tuple(c for c in reading.conditions if c.free_symbols == {variable}))
+    for direction, text in ((1, "+"), (-1, "-"), (sp.I, "+i"), (-sp.I, "-i")):
+        if direction in (sp.I, -sp.I) and variable in domain.real:
+            continue
+        if point.free_symbols or domain.allows({variable: point + direction * sp.Rational(1, 10**6)}):
+            rays.append(
+                (
+                    acb(0, 1 if direction == sp.I else -1) if direction in (sp.I, -sp.I) else acb(direction),
+                    f"{point}{text}h",
+                )
+            )
+    return rays
+
+
+def _growth(
+    residual: Evaluate, variable: Any, point: Any, n: sp.Rational, ray: acb, values: Values
+) -> tuple[bool | None, float] | None:
+    """Whether |residual| / h^n stays bounded as h shrinks, with the order that the residual shows."""
+    logs: list[float] = []
+    power = arb(fmpq(int(n.p), int(n.q)))
+    ten = arb(10)
+    for exponent in EXPONENTS:
+        bits = int(3.4 * exponent * (abs(float(n)) + 3)) + 300
+        for attempt in (bits, 4 * bits):
+            with precision(attempt):
+                step = acb(10) ** -exponent
+                base = at(values)
+                if point in (sp.oo, -sp.oo):
+                    value = ray / step
+                else:
+                    value = at({**values, variable: point.xreplace(values)}).values[variable] + ray * step
+                ball = residual(base.with_values({variable: value}))
+                if not ball.is_finite():
+                    continue
+                size = abs(ball)
+                if size > 0:
+                    quotient = size * (ten ** (power * exponent))
+                    logs.append(float((quotient.log() / ten.log()).mid()))
+                    break
+                if size.upper() < ten ** -(power * exponent + exponent + 20):
+                    logs.append(-exponent - 20.0)
+                    break
+        else:
+            return None
+    rise = logs[-1] - logs[-2]
+    step_size = EXPONENTS[-1] - EXPONENTS[-2]
+    order = float(n) - rise / step_size
+    if rise > 0.02 * step_size:
+        return False, order
+    late = [b - a for a, b in itertools.pairwise(logs[2:])]
+    if all(r <= 0.03 for r in late):
+        return True, order
+    if all(r > 0.15 for r in late) and late[-1] > 0.5 * late[0]:
+        return False, order
+    return None, order

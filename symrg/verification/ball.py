@@ -1,0 +1,343 @@
+"""The rigorous numeric witness: the two sides in ball arithmetic at points drawn inside the claim's domain.
+
+A ball around the difference of the sides that excludes 0 refutes the claim: that is a proof, and the point is the
+counter-example. A ball that holds 0 with a radius below 1e-50, relative to the sides where these are small, agrees;
+agreement at points makes a claim likely and doesn't prove it. The radius demanded shrinks with the numbers that the
+claim contains, and at some points the precision is raised far beyond, so that a difference of 1e-300 is seen too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+from flint import acb, arb, ctx
+
+from symrg.budget import Budget, Declined, OutOfTime, within
+from symrg.verification import asymptotics
+from symrg.verification.enclosure import Evaluate, at, enclose
+from symrg.verification.instances import instances
+from symrg.verification.points import Domain, Values, changes_of_form, precision
+from symrg.verification.reading import Reading, evaluated
+from symrg.verification.search import worst_points
+from symrg.verification.witness import Evidence, Outcome, shown, undecided
+
+DIGITS = 50
+_LADDER = (256, 420, 900, 2000, 4500, 10_000)
+_DEEP = 3500  # bits: differences of 1e-1000 are seen
+_HARD = (sp.Integral, sp.Sum, sp.Product)
+
+
+@dataclass(frozen=True)
+class BallWitness:
+    """Ball arithmetic at random points.
+
+    Args:
+        count: points in the bulk and near edges, besides those where a side changes its form.
+        seed: of the random numbers.
+    """
+
+    count: int = 26
+    seed: int = 20250410
+    name: str = "ball arithmetic"
+    kind: str = "ball"
+
+    def examine(self, reading: Reading, budget: Budget) -> Evidence:
+        """Enclose both sides at points of the domain; see the module."""
+        try:
+            return within(budget.remaining, self._examine, reading, budget)
+        except OutOfTime:
+            return undecided(self, "out of time before enough points were checked")
+        except Declined as reason:
+            return undecided(self, str(reason))
+        except RecursionError:
+            return undecided(self, "the expression is nested too deeply")
+
+    def _examine(self, reading: Reading, budget: Budget) -> Evidence:
+        if reading.claim.order is not None and not reading.functions:
+            return asymptotics.examine(self, reading, budget)
+        if not reading.functions:
+            return self._at_points(reading, budget, "")
+        checks: list[str] = []
+        reasons: list[str] = []
+        record: dict[str, Any] = {"seed": self.seed, "instances": []}
+        for text, concrete in instances(reading, self.seed):
+            try:
+                if reading.claim.order is not None:
+                    found = asymptotics.examine(self, concrete, budget)
+                else:
+                    found = self._at_points(concrete, budget, f"with {text}: ")
+            except Declined as reason:
+                reasons.append(str(reason))
+                continue
+            if found.outcome is Outcome.REFUTED:
+                return found
+            if found.outcome is Outcome.HOLDS:
+                checks.append(f"with {text}: {found.checks[0]}")
+                record["instances"].append(found.record)
+            else:
+                reasons.append(found.reason)
+        if len(checks) < 2:
+            return undecided(self, "; ".join(dict.fromkeys(reasons)) or "no test function fits", tuple(checks))
+        return Evidence(self.name, self.kind, Outcome.HOLDS, tuple(checks), record=record)
+
+    def _at_points(self, reading: Reading, budget: Budget, prefix: str) -> Evidence:
+        sides = [_Sides(a, b, reading.relation) for a, b in reading.pairs]
+        hard = any(side.has(*_HARD) for pair in reading.pairs for side in pair)
+        domain = Domain.of(reading, self.seed)
+        places = changes_of_form([s for pair in reading.pairs for s in pair])
+        points = domain.points(8 if hard else self.count, places)
+        if not points:
+            return undecided(
+                self, f"no point of the domain was met in {domain.tried or 'any'} tries: the conditions may exclude all"
+            )
+        if reading.relation != "==" and reading.symbols:
+            points += [p for p in worst_points([s.margin for s in sides], points, domain) if p not in points]
+        tally = _Tally(self, prefix, domain, reading)
+        end = time.monotonic() + budget.remaining * 0.9
+        for number, values in enumerate(points):
+            if time.monotonic() > end and number >= 3:
+                tally.cut = len(points) - number
+                break
+            for k, pair in enumerate(sides):
+                refuted = tally.add(pair, values, k if len(sides) > 1 else None, end)
+                if refuted is not None:
+                    return refuted
+        if reading.relation == "==" and not hard:
+            refuted = tally.deepen(sides, end)
+            if refuted is not None:
+                return refuted
+        return tally.evidence(3 if hard else 6)
+
+
+class _Sides:
+    """One pair of sides, compiled."""
+
+    def __init__(self, lhs: sp.Expr, rhs: sp.Expr, relation: str):
+        self.lhs, self.rhs, self.relation = lhs, rhs, relation
+        self.left, self.right = enclose(lhs), enclose(rhs)
+        joined = evaluated(lhs) - evaluated(rhs)
+        self.joined: Evaluate | None = None
+        self.zero = joined == 0
+        if not self.zero:
+            try:
+                self.joined = enclose(joined)
+            except Declined:
+                self.joined = None
+        numbers = [n for side in (lhs, rhs) for n in side.atoms(sp.Rational)]
+        bits = max((max(abs(n.p).bit_length(), n.q.bit_length()) for n in numbers), default=0)
+        self.digits = DIGITS + (2 * bits * 30103) // 100_000 if bits > 40 else DIGITS
+
+    def margin(self, values: Values) -> acb:
+        """Left minus right at a point, at the current precision."""
+        point = at(values)
+        return self.left(point) - self.right(point)
+
+    def at(self, values: Values) -> tuple[acb, acb, acb]:
+        """Left, right, and the tighter of two enclosures of their difference."""
+        point = at(values)
+        left, right = self.left(point), self.right(point)
+        difference = left - right
+        if self.joined is not None and left.is_finite() and right.is_finite():
+            other = self.joined(point)
+            if other.is_finite() and (not difference.is_finite() or _radius(other) < _radius(difference)):
+                difference = other
+        return left, right, difference
+
+
+def _radius(ball: acb) -> arb:
+    return ball.real.rad() + ball.imag.rad()
+
+
+class _Tally:
+    """What was found at the points so far."""
+
+    def __init__(self, witness: BallWitness, prefix: str, domain: Domain, reading: Reading):
+        self.witness, self.prefix, self.domain, self.reading = witness, prefix, domain, reading
+        self.agreed: list[dict[str, Any]] = []
+        self.undefined: list[Values] = []
+        self.open: list[str] = []
+        self.worst = arb(0)
+        self.slowest = 0.0
+        self.cut = 0
+        self.deep = ""
+
+    def add(self, pair: _Sides, values: Values, element: int | None, end: float) -> Evidence | None:
+        """Examine one pair at one point, with rising precision; evidence if that refutes the claim."""
+        start = time.monotonic()
+        where = f" in element {element}" if element is not None else ""
+        state, ball, bits = _decide(pair, values, end)
+        self.slowest = max(self.slowest, time.monotonic() - start)
+        if state == "refuted":
+            return self.refutation(values, ball, where)
+        if state == "agreed":
+            self.worst = max(self.worst, _radius(ball))
+            self.agreed.append(
+                {"values": values, "element": element or 0, "radius": _size(_radius(ball)), "bits": bits}
+            )
+        elif state == "undefined":
+            self.undefined.append(values)
+        else:
+            self.open.append(f"at {shown(values)}{where} the difference is only known to {_size(_radius(ball))}")
+        return None
+
+    def refutation(self, values: Values, ball: acb, where: str) -> Evidence:
+        relation = self.reading.relation
+        sense = "left minus right" if relation == "==" else f"'{relation}' fails: left minus right"
+        reason = f"{self.prefix}at {shown(values)}{where}, {sense} is {_ball(ball)}"
+        return Evidence(
+            self.witness.name,
+            self.witness.kind,
+            Outcome.REFUTED,
+            (reason,),
+            reason,
+            counterexample=dict(values),
+            proof=True,
+            record={"seed": self.witness.seed, "values": values, "ball": _ball(ball)},
+        )
+
+    def deepen(self, sides: list[_Sides], end: float) -> Evidence | None:
+        """At a few points, precision far beyond what was asked; evidence if that refutes."""
+        if self.slowest > 0.05 or not self.agreed:
+            return None
+        chosen = [r["values"] for r in self.agreed[:: max(1, len(self.agreed) // 3)]][:3]
+        with precision(_DEEP):
+            for values in chosen:
+                for pair in sides:
+                    if pair.zero or time.monotonic() > end:
+                        continue
+                    *_, ball = pair.at(values)
+                    if ball.is_finite() and not ball.contains(0):
+                        return self.refutation(values, ball, "")
+                    if ball.is_finite():
+                        self.deep = f", and to {_size(_radius(ball))} at {len(chosen)} of them"
+        return None
+
+    def evidence(self, least: int) -> Evidence:
+        places = {tuple(r["values"].items()) for r in self.agreed}
+        exact = not self.domain.symbols
+        notes = []
+        if self.undefined:
+            notes.append(f"a side is undefined at {len(self.undefined)} points, such as {shown(self.undefined[0])}")
+        if self.domain.refused:
+            notes.append(f"{self.domain.refused} of {self.domain.tried} candidates lay outside the conditions")
+        if self.cut:
+            notes.append(f"{self.cut} points were left out for want of time")
+        first = (
+            f"left - right contains 0 at {len(places)} points, radius at most {_size(self.worst)}{self.deep}"
+            if self.reading.relation == "=="
+            else f"'{self.reading.relation}' holds at {len(places)} points"
+        )
+        checks = (first, f"seed {self.witness.seed}", *notes)
+        record = {"seed": self.witness.seed, "points": self.agreed, "relation": self.reading.relation}
+        if self.open:
+            return Evidence(
+                self.witness.name, self.witness.kind, Outcome.UNDECIDED, checks, "; ".join(self.open[:3]), record=record
+            )
+        if len(places) < (1 if exact else least) and not self._few():
+            why = notes[0] if notes else "the domain gave no more"
+            reason = f"only {len(places)} points could be checked: {why}"
+            return Evidence(self.witness.name, self.witness.kind, Outcome.UNDECIDED, (), reason, record=record)
+        return Evidence(self.witness.name, self.witness.kind, Outcome.HOLDS, checks, record=record)
+
+    def _few(self) -> bool:
+        """Whether the domain itself has only a few points, all of which agreed."""
+        return bool(self.agreed) and not self.undefined and not self.cut and _finite(self.domain)
+
+
+def _finite(domain: Domain) -> bool:
+    """Whether every symbol is fixed by the conditions: an integer within bounds, or solved from an equation."""
+    with_bounds = {s for c in domain.atoms if not c.has(sp.Ne) for s in c.free_symbols}
+    return all(s in with_bounds for s in domain.symbols)
+
+
+def _decide(pair: _Sides, values: Values, end: float) -> tuple[str, acb, int]:
+    """How one point ends: agreed, refuted, undefined or open; with the last ball and the bits it took."""
+    ball, finite = acb("nan"), False
+    start_bits = max(256, int(pair.digits * 3.33) + 90)
+    ladder = [start_bits, *[b for b in _LADDER if b > start_bits]]
+    for bits in ladder:
+        with precision(bits):
+            left, right, ball = _guarded(lambda: pair.at(values))
+            if ball.is_finite():
+                finite = True
+                state = _state(pair, values, left, right, ball)
+                if state:
+                    return state, ball, bits
+            elif bits >= 900:
+                break
+        if time.monotonic() > end:
+            break
+    return ("open" if finite else "undefined"), ball, ctx.prec
+
+
+def _guarded(function: Callable[[], tuple[acb, acb, acb]]) -> tuple[acb, acb, acb]:
+    try:
+        return function()
+    except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+        nan = acb("nan", "nan")
+        return nan, nan, nan
+
+
+def _state(pair: _Sides, values: Values, left: acb, right: acb, ball: acb) -> str:
+    """What a finite ball says; empty where more precision is needed."""
+    if pair.relation == "==":
+        if not ball.contains(0):
+            return "refuted"
+        return "agreed" if _tight(pair, left, right, ball) else ""
+    sign = -1 if pair.relation in (">", ">=") else 1
+    if not ball.imag.contains(0) or not left.imag.contains(0) or not right.imag.contains(0):
+        return "refuted"  # a side that isn't real isn't ordered
+    margin = ball.real * sign
+    if margin > 0:
+        return "refuted"
+    if margin < 0:
+        return "agreed"
+    strict = pair.relation in ("<", ">")
+    if ball.is_zero() or (_tight(pair, left, right, ball) and _equal(pair, values)):
+        return "refuted" if strict else "agreed"
+    if not strict and _tight(pair, left, right, ball) and ctx.prec >= 900:
+        return "agreed"
+    return ""
+
+
+def _equal(pair: _Sides, values: Values) -> bool:
+    """Whether the sides are provably equal at a point."""
+    try:
+        difference = (evaluated(pair.lhs) - evaluated(pair.rhs)).xreplace(values)
+        return bool(within(1.0, lambda: sp.simplify(difference)) == 0)
+    except (OutOfTime, ValueError, TypeError, ArithmeticError, NotImplementedError, AttributeError):
+        return False
+
+
+def _tight(pair: _Sides, left: acb, right: acb, ball: acb) -> bool:
+    """Radius below 10^-digits, and below that fraction of the sides where these are small."""
+    limit = arb(10) ** -pair.digits
+    radius = _radius(ball)
+    if not radius < limit:
+        return False
+    size = max(left.abs_lower(), right.abs_lower())
+    if size > 0:
+        return bool(radius < limit * size) or bool(size > 1)
+    return ctx.prec >= 420 or pair.zero
+
+
+def _size(radius: arb) -> str:
+    """A radius as a power of ten."""
+    if not radius.is_finite():
+        return "infinity"
+    if radius.is_zero() or radius.upper() <= 0:
+        return "0"
+    power = (radius.upper().log() / arb(10).log()).ceil()
+    n = power.mid().unique_fmpz()
+    return f"1e{int(n)}" if n is not None else "tiny"
+
+
+def _ball(ball: acb) -> str:
+    """A ball as text with a few digits."""
+    with precision(64):
+        real, imag = ball.real.str(12, radius=True), ball.imag.str(12, radius=True)
+    return real if ball.imag.is_zero() else f"{real} + {imag}i"

@@ -1,0 +1,70 @@
+"""Concrete functions in the place of undefined ones.
+
+A claim about any function f holds for every concrete one, so a concrete one for which it fails refutes it. The test
+functions are entire; some fall off at infinity, some take complex values where the declared function may.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symrg.verification.reading import Reading
+
+
+def instances(reading: Reading, seed: int, count: int = 4) -> list[tuple[str, Reading]]:
+    """Readings in which every undefined function is a concrete one, each with a text that says which."""
+    draw = random.Random(seed)
+    found = []
+    for turn in range(count):
+        parts = [*(side for pair in reading.pairs for side in pair), *reading.conditions]
+        chosen: dict[Any, sp.Lambda] = {}
+        for function in reading.functions:
+            arities = {len(f.args) for p in parts for f in p.atoms(AppliedUndef) if f.func == function}
+            for arity in sorted(arities):
+                chosen[function, arity] = _function(function, arity, turn, draw)
+        pairs = tuple((_put(a, chosen), _put(b, chosen)) for a, b in reading.pairs)
+        conditions = tuple(_put(c, chosen) for c in reading.conditions)
+        text = ", ".join(f"{f}({', '.join(map(str, g.variables))}) = {g.expr}" for (f, _), g in chosen.items())
+        found.append((text, Reading(reading.claim, pairs, conditions)))
+    return found
+
+
+def _put(expr: Any, chosen: dict[Any, sp.Lambda]) -> Any:
+    return expr.replace(
+        lambda e: isinstance(e, AppliedUndef) and (e.func, len(e.args)) in chosen,
+        lambda e: chosen[e.func, len(e.args)](*e.args),
+    )
+
+
+def _function(function: Any, arity: int, turn: int, draw: random.Random) -> sp.Lambda:
+    """An entire function: a polynomial, with an exponential, falling off, or complex-valued, by turns."""
+
+    def number() -> sp.Rational:
+        return sp.Rational(draw.choice((-1, 1)) * draw.randrange(3, 60), 20)
+
+    letters = [sp.Symbol(f"x{k + 1}") for k in range(arity)]
+    known = {
+        name: getattr(function(*letters), f"is_{name}") for name in ("positive", "nonnegative", "negative", "real")
+    }
+    signed = known["positive"] or known["nonnegative"] or known["negative"]
+    real = bool(known["real"] or signed)
+    body: sp.Expr = number()
+    for k, x in enumerate(letters):
+        body += number() * x + number() * x**2 / 2 + number() * x**3 / 6
+        body += sum(number() * x * y for y in letters[:k])
+    line = sum((number() * x / 4 for x in letters), sp.Integer(0))
+    fall = sp.exp(-sum((abs(number()) * x**2 for x in letters), sp.Integer(0)))
+    if signed:
+        value = sp.exp(line) if turn % 2 else fall * (1 + sum((x**2 for x in letters), sp.Integer(0)))
+        return sp.Lambda(tuple(letters), -value if known["negative"] else value)
+    if turn == 0:
+        return sp.Lambda(tuple(letters), body)
+    if turn == 1:
+        return sp.Lambda(tuple(letters), fall * (number() + line))
+    if turn == 2:
+        return sp.Lambda(tuple(letters), number() * sp.exp(line) + number() * sp.sin(line + number()))
+    return sp.Lambda(tuple(letters), body if real else body + sp.I * number() * (line + sp.cos(line)))

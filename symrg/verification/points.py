@@ -1,0 +1,474 @@
+"""Random points inside the assumptions of symbols and inside conditions: bulk, edges, and every branch allowed.
+
+A point gives each symbol an exact value. The values of one symbol after the other are drawn inside the intervals
+that the conditions leave, which are found from the roots of their two sides' difference; so a narrow strip is found
+as surely as a wide one. Around the places where a side itself changes its form (the conditions of a piecewise
+function, the zero of an absolute value, the jump of a floor) points are drawn on both sides and at the place itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy as sp
+from flint import ctx, fmpz_poly
+from sympy.core.relational import Relational
+
+from symrg.budget import Declined
+from symrg.verification.enclosure import Evaluate, Point, at, enclose, truth
+from symrg.verification.reading import Reading
+
+Values = dict[sp.Basic, sp.Expr]
+_STEPS = (1, 12, 34)  # distances from an edge, as powers of ten
+_TRIES = 60  # a point
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Work at this many bits, then as before."""
+    before = ctx.prec
+    ctx.prec = max(int(bits), 32)
+    try:
+        yield
+    finally:
+        ctx.prec = before
+
+
+@dataclass
+class Domain:
+    """The values that a claim speaks about.
+
+    Args:
+        symbols: to which values are given.
+        conditions: that the values obey.
+        seed: of the random numbers; the same seed draws the same points.
+
+    Attributes:
+        tried: how many candidates were drawn.
+        refused: how many of them the conditions ruled out.
+    """
+
+    symbols: tuple[sp.Basic, ...]
+    conditions: tuple[Any, ...] = ()
+    seed: int = 0
+    tried: int = 0
+    refused: int = 0
+    gaps: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        flat: list[Any] = []
+        for condition in self.conditions:
+            flat += list(condition.args) if isinstance(condition, sp.And) else [condition]
+        self.atoms = [c for c in flat if c != sp.true]
+        self.empty = sp.false in self.atoms
+        self.real = {s for s in self.symbols if s.is_extended_real}
+        for condition in self.atoms:
+            for relation in condition.atoms(sp.StrictLessThan, sp.LessThan, sp.StrictGreaterThan, sp.GreaterThan):
+                self.real |= _ordered_symbols(relation)
+        self.tests = [truth(c, enclose) for c in self.atoms]
+
+    @classmethod
+    def of(cls, reading: Reading, seed: int = 0) -> Domain:
+        """The domain of a claim."""
+        return cls(reading.symbols, reading.conditions, seed)
+
+    def allows(self, values: Values) -> bool:
+        """Whether a point obeys the assumptions and, decidedly, every condition."""
+        if self.empty or not all(_possible(s, v) for s, v in values.items()):
+            return False
+        with precision(200):
+            point = at(values)
+            return all(test(point) is True for test in self.tests)
+
+    def points(self, count: int, places: tuple[sp.Expr, ...] = ()) -> list[Values]:
+        """Up to `count` points of the bulk and the edges, then those around `places`, where an expression changes form.
+
+        Args:
+            count: how many points of the first sort.
+            places: expressions that vanish where something changes.
+
+        Returns:
+            Distinct points; none where the domain wasn't met.
+        """
+        if self.empty:
+            return []
+        if not self.symbols:
+            return [{}]
+        found: dict[tuple[Any, ...], Values] = {}
+        misses = 0
+        for turn in itertools.count():
+            if len(found) >= count or turn >= 6 * count or (not found and misses > _TRIES):
+                break
+            values = self._candidate(turn)
+            if values is not None and self._accept(values):
+                found.setdefault(tuple(values.values()), values)
+            else:
+                misses += 1
+        for base in list(found.values())[:3]:
+            for values in self._around(places, base):
+                if self._accept(values):
+                    found.setdefault(tuple(values.values()), values)
+        return list(found.values())
+
+    def _accept(self, values: Values) -> bool:
+        self.tried += 1
+        if self.allows(values):
+            return True
+        self.refused += 1
+        return False
+
+    def _candidate(self, turn: int) -> Values | None:
+        """One point: symbols in turn, each inside what the conditions leave once the earlier ones are set."""
+        order = list(self.symbols)
+        if turn % 2 and len(order) > 1 and self.atoms:
+            self.random.shuffle(order)
+        solved = self._solved_last(order)
+        values: Values = {}
+        for place, symbol in enumerate(order):
+            if symbol in solved:
+                value = self._solve(solved[symbol], symbol, values)
+            else:
+                value = self._value(symbol, values, turn, place)
+            if value is None:
+                return None
+            values[symbol] = value
+        return {s: values[s] for s in self.symbols}
+
+    def _solved_last(self, order: list[sp.Basic]) -> dict[sp.Basic, Any]:
+        """Equations among the conditions, each given to a symbol that it fixes; these symbols are moved to the end."""
+        solved: dict[sp.Basic, Any] = {}
+        for condition in self.atoms:
+            if isinstance(condition, sp.Eq):
+                gap = condition.lhs - condition.rhs
+                free = [s for s in order if s in gap.free_symbols and s not in solved]
+                linear = [s for s in free if gap.diff(s).free_symbols.isdisjoint({s})]
+                if free:
+                    solved[(linear or free)[-1]] = gap
+        order.sort(key=lambda s: (s in solved, list(solved).index(s) if s in solved else 0))
+        return solved
+
+    def _solve(self, gap: sp.Expr, symbol: sp.Basic, values: Values) -> sp.Expr | None:
+        """A value of the symbol at which the gap vanishes."""
+        equation = sp.expand(gap.xreplace(values))
+        if not equation.has(symbol):
+            return self._value(symbol, values, self.random.randrange(40), 0) if equation == 0 else None
+        try:
+            roots = [r for r in sp.solve(equation, symbol) if not r.free_symbols and _possible(symbol, r)]
+        except (NotImplementedError, ValueError, TypeError):
+            return None
+        return self.random.choice(roots) if roots else None
+
+    def _value(self, symbol: sp.Basic, values: Values, turn: int, place: int) -> sp.Expr | None:
+        if symbol not in self.real and not symbol.is_integer:
+            return self._imaginary(symbol, turn, place)
+        gaps = []
+        for condition in self.atoms:
+            for relation in condition.atoms(Relational):
+                gap = relation.lhs - relation.rhs
+                if symbol in gap.free_symbols and gap.free_symbols - {symbol} <= set(values) and not gap.has(sp.oo):
+                    gaps.append(gap)
+        cells = self._cells(symbol, gaps, values)
+        if not cells:
+            return None
+        low, high = self._choose(cells, turn, place)
+        for _ in range(4):
+            value = self._inside(symbol, low, high, turn, place)
+            if value is not None and _possible(symbol, value):
+                return value
+            turn = self.random.randrange(1000)
+        return None
+
+    def _cells(self, symbol: sp.Basic, gaps: list[sp.Expr], values: Values) -> list[tuple[Any, Any]]:
+        """Intervals of the symbol, ends included where they may be, on which the decided conditions may hold."""
+        low = sp.Integer(0) if symbol.is_extended_nonnegative else None
+        high = sp.Integer(0) if symbol.is_extended_nonpositive else None
+        ends: list[Any] = sorted({r for gap in gaps for r in zeros(gap, symbol, values)})
+        ends = [e for e in ends if (low is None or e > low) and (high is None or e < high)]
+        marks = [low, *ends, high]
+        cells = list(itertools.pairwise(marks)) + [(e, e) for e in ends]
+        if not gaps:
+            return cells
+        tests = [
+            (c, truth(c, enclose))
+            for c in self.atoms
+            if symbol in c.free_symbols and c.free_symbols <= {symbol, *values} and not isinstance(c, sp.Eq)
+        ]
+        kept = []
+        for a, b in cells:
+            with precision(256):
+                point = at({**values, symbol: _middle(a, b)})
+                if all(test(point) is not False for _, test in tests):
+                    kept.append((a, b))
+        return kept
+
+    def _choose(self, cells: list[tuple[Any, Any]], turn: int, place: int) -> tuple[Any, Any]:
+        wide = [c for c in cells if c[0] is None or c[0] != c[1]]
+        narrow = [c for c in cells if c not in wide]
+        if narrow and (not wide or turn % 9 == 8):
+            return narrow[turn % len(narrow)]
+        if turn < 4 * len(wide):
+            return wide[(turn + place) % len(wide)]
+        return self.random.choice(wide)
+
+    def _inside(self, symbol: sp.Basic, low: Any, high: Any, turn: int, place: int) -> sp.Expr | None:
+        """A value between two ends, by turns in the bulk, near an end, small, large, simple or irrational."""
+        draw = self.random
+        if symbol.is_integer:
+            return self._whole(symbol, low, high, turn)
+        if low is not None and low == high:
+            return low
+        mode = turn % 9 if turn < 27 else draw.randrange(9)
+        fraction = sp.Rational(draw.randrange(1, 2**62), 2**62)
+        if low is not None and high is not None:
+            width = high - low
+            if mode in (2, 6):
+                return low + width * fraction / 10 ** draw.choice((2, 6, 15))
+            if mode in (3, 7):
+                return high - width * fraction / 10 ** draw.choice((2, 6, 15))
+            return low + width * sp.Rational(draw.randrange(1, 997), 997) if mode == 4 else low + width * fraction
+        if low is None and high is None:
+            sign = 1 if (turn >> place) % 2 else -1
+            if mode == 8 and turn < 9:
+                return sp.Integer(0)
+            return sign * self._size(mode, fraction)
+        size = self._size(mode, fraction)
+        return low + size if low is not None else high - size
+
+    def _size(self, mode: int, fraction: sp.Rational) -> sp.Expr:
+        """A positive number of a size that the mode says."""
+        draw = self.random
+        if mode == 2:
+            return fraction / 10 ** draw.choice((1, 3, 8))
+        if mode == 3:
+            return 5 + fraction * 10 ** draw.choice((1, 2, 3))
+        if mode == 4:
+            return sp.Rational(draw.randrange(1, 13), draw.choice((1, 1, 2, 3)))
+        if mode == 5:
+            return sp.sqrt(2) * sp.Rational(draw.randrange(1, 400), 200)
+        if mode == 6:
+            return fraction * 12
+        return fraction * 3
+
+    def _whole(self, symbol: sp.Basic, low: Any, high: Any, turn: int) -> sp.Expr:
+        draw = self.random
+        size = (turn % 7, draw.randrange(8), draw.randrange(30), draw.randrange(8, 60), draw.randrange(100, 2000))[
+            turn % 5
+        ]
+        if low is not None and high is not None:
+            first, last = sp.ceiling(low), sp.floor(high)
+            return first + (size % (last - first + 1) if last >= first else 0)
+        if low is None and high is None:
+            return sp.Integer(size if (turn // 5) % 2 == 0 else -size)
+        return sp.ceiling(low) + size if low is not None else sp.floor(high) - size
+
+    def _imaginary(self, symbol: sp.Basic, turn: int, place: int) -> sp.Expr:
+        """A complex value: quadrants first, then both sides of the axes, near them, and on them."""
+        draw = self.random
+        first, second = (sp.Rational(draw.randrange(1, 2**40), 2**39) for _ in range(2))
+        turn += 5 * place if turn >= 4 else place
+        signs = ((1, 1), (-1, 1), (-1, -1), (1, -1))[turn % 4]
+        mode = (turn // 4) % 6 if turn < 48 else draw.randrange(6)
+        if symbol.is_imaginary:
+            return sp.I * signs[1] * first * (10 if mode == 2 else 1)
+        if mode == 1:  # next to the real axis
+            second = second / 10 ** draw.choice((3, 20))
+        elif mode == 2:  # large
+            first, second = first * 7, second * 9
+        elif mode == 3:  # on an axis
+            first, second = (first, sp.Integer(0)) if turn % 2 else (sp.Integer(0), second)
+            if turn % 4 == 3:
+                signs = (-1, 1)
+        elif mode == 4:  # small
+            first, second = first / 1000, second / 1000
+        elif mode == 5:  # simple
+            first, second = sp.Integer(draw.randrange(0, 5)), sp.Integer(draw.randrange(0, 3))
+        if symbol.is_real is False and second == 0:
+            second = sp.Rational(1, 3)
+        return signs[0] * first + sp.I * signs[1] * second
+
+    def _around(self, places: tuple[sp.Expr, ...], base: Values) -> Iterator[Values]:
+        """Points on both sides of where the expressions vanish, at it, and between two such places."""
+        for symbol in self.symbols:
+            if symbol not in self.real and not symbol.is_integer:
+                continue
+            others = {s: v for s, v in base.items() if s != symbol}
+            ends: set[Any] = set()
+            for place in places:
+                if symbol in place.free_symbols and place.free_symbols <= set(base):
+                    for target in _targets(place, base):
+                        ends |= set(zeros(target, symbol, others))
+            marks = sorted(ends)[:40]
+            chosen: list[Any] = list(marks)
+            chosen += [(a + b) / 2 for a, b in itertools.pairwise(marks)]
+            for mark in marks:
+                for power in _STEPS:
+                    step = sp.Rational(1, 10**power)
+                    chosen += [mark - step, mark + step]
+            for value in chosen:
+                if symbol.is_integer:
+                    value = sp.floor(value)
+                yield {s: (value if s == symbol else v) for s, v in base.items()}
+
+
+def _middle(a: Any, b: Any) -> Any:
+    if a is None and b is None:
+        return sp.Rational(1, 7)
+    if a is None:
+        return b - 1
+    return a + 1 if b is None else (a + b) / 2
+
+
+def _ordered_symbols(relation: Relational) -> set[sp.Basic]:
+    """Symbols that an order relation makes real: those outside absolute values and real or imaginary parts."""
+    gap = relation.lhs - relation.rhs
+    bare = gap.replace(lambda e: isinstance(e, sp.Abs | sp.re | sp.im | sp.arg), lambda e: sp.Integer(1))
+    return {s for s in bare.free_symbols if s.is_extended_real is not False}
+
+
+_CHECKED = [
+    "integer",
+    "rational",
+    "irrational",
+    "positive",
+    "negative",
+    "nonnegative",
+    "nonpositive",
+    "nonzero",
+    "zero",
+    "even",
+    "odd",
+    "prime",
+    "real",
+    "imaginary",
+    "finite",
+    "composite",
+    "noninteger",
+]
+
+
+def _possible(symbol: sp.Basic, value: sp.Expr) -> bool:
+    """Whether a value agrees with the assumptions of a symbol."""
+    for name in _CHECKED:
+        wanted = getattr(symbol, f"is_{name}", None)
+        if wanted is not None and getattr(value, f"is_{name}") not in (wanted, None):
+            return False
+    return True
+
+
+def _targets(place: sp.Expr, base: Values) -> list[sp.Expr]:
+    """What vanishes at a place: the expression, or for a floor, its distance from the integers nearby."""
+    if not isinstance(place, sp.floor):
+        return [place]
+    inner = place.args[0]
+    try:
+        with precision(128):
+            value = enclose(inner)(at(base)).real
+        n = int(value.mid().floor().unique_fmpz())
+    except (Declined, TypeError, ValueError, OverflowError):
+        return []
+    return [inner - n, inner - n - 1]
+
+
+def changes_of_form(exprs: list[sp.Basic]) -> tuple[sp.Expr, ...]:
+    """Expressions that vanish where one of `exprs` changes its form; a floor stands for its own jumps."""
+    found: dict[sp.Expr, None] = {}
+    for expr in exprs:
+        bound = {limit[0] for node in expr.atoms(sp.Integral, sp.Sum, sp.Product) for limit in node.limits}
+        for node in sp.preorder_traversal(expr):
+            if isinstance(node, Relational):
+                new = [node.lhs - node.rhs]
+            elif isinstance(node, sp.Abs | sp.sign | sp.Heaviside | sp.DiracDelta | sp.arg):
+                new = [node.args[0]]
+            elif isinstance(node, sp.Max | sp.Min):
+                new = [a - b for a, b in itertools.combinations(node.args, 2)]
+            elif isinstance(node, sp.floor | sp.ceiling | sp.frac):
+                new = [sp.floor(node.args[0], evaluate=False)]
+            elif isinstance(node, sp.log) or (isinstance(node, sp.Pow) and not node.exp.is_integer):
+                new = [node.args[0]]
+            else:
+                continue
+            for gap in new:
+                if gap.free_symbols and not gap.free_symbols & bound and not gap.has(sp.oo):
+                    found[gap] = None
+    return tuple(found)
+
+
+def zeros(gap: sp.Expr, symbol: sp.Basic, values: Values) -> list[sp.Rational]:
+    """Real zeros of an expression in one symbol, as rationals to 60 digits or exact; not every zero need be found."""
+    expr = gap.xreplace(values)
+    if symbol not in expr.free_symbols:
+        return []
+    try:
+        poly = sp.Poly(expr, symbol)
+        if poly.degree() > 30 or not all(c.is_Rational for c in poly.all_coeffs()):
+            raise sp.PolynomialError
+    except (sp.PolynomialError, sp.CoercionFailed):
+        numerator = sp.fraction(sp.together(expr))[0] if expr.is_rational_function(symbol) else None
+        if numerator is not None and numerator.is_polynomial(symbol) and numerator != expr:
+            return zeros(numerator, symbol, {})
+        return _sign_changes(expr, symbol)
+    if poly.degree() == 1:
+        a, b = poly.all_coeffs()
+        return [-b / a]
+    _, cleared = poly.clear_denoms()
+    found: list[sp.Rational] = []
+    with precision(220):
+        for root, _ in fmpz_poly([int(c) for c in reversed(cleared.all_coeffs())]).complex_roots():
+            if root.imag.is_zero() or root.imag.contains(0):
+                found.append(_nearest(root.real, poly))
+    return sorted(set(found))
+
+
+def _nearest(ball: Any, poly: sp.Poly) -> sp.Rational:
+    """The rational that a ball holds if it is a simple one and a root, else the middle of the ball."""
+    man, exp = ball.mid().man_exp()
+    middle = sp.Rational(int(man)) * sp.Integer(2) ** int(exp)
+    for bound in (1, 1000, 10**9, 10**25):
+        guess = middle.limit_denominator(bound)
+        if poly.eval(guess) == 0:
+            return guess
+    return middle
+
+
+_GRID = [sp.Rational(k, 8) for k in range(-40, 41)] + [
+    s * sp.Integer(10) ** k for s in (-1, 1) for k in (-12, -8, -5, -3, -2, 1, 2, 3, 5, 8)
+]
+
+
+def _sign_changes(expr: sp.Expr, symbol: sp.Basic) -> list[sp.Rational]:
+    """Zeros of any real expression between the points of a grid at which its sign differs."""
+    try:
+        function = enclose(expr)
+    except Declined:
+        return []
+    found = []
+    with precision(200):
+        grid = [(x, _sign(function, symbol, x)) for x in sorted(_GRID)]
+        found += [x for x, s in grid if s == 0]
+        for (a, left), (b, right) in itertools.pairwise(grid):
+            if left is None or right is None or left * right >= 0:
+                continue
+            for _ in range(130):
+                middle = (a + b) / 2
+                sign = _sign(function, symbol, middle)
+                if not sign:
+                    a = b = middle
+                    break
+                a, b = (middle, b) if sign == left else (a, middle)
+            found.append((a + b) / 2)
+    return found
+
+
+def _sign(function: Evaluate, symbol: sp.Basic, x: sp.Rational) -> int | None:
+    value = function(Point({symbol: at({symbol: x}).values[symbol]}, {symbol: x}))
+    if not value.is_finite() or not value.imag.contains(0):
+        return None
+    if value.real > 0:
+        return 1
+    return -1 if value.real < 0 else 0 if value.is_zero() else None
