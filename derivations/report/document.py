@@ -1,0 +1,78 @@
+"""The report as a LaTeX article: the same chapters, derivations and ledger, without the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from derivations.report.content import Entry, Figure, Formula, Report, Step, Table, Working
+from symrg import typesetting
+from symrg.typesetting import Chain, Equation, Section, document
+
+
+def write_document(report: Report, path: str | Path) -> Path:
+    """Write the article.
+
+    Args:
+        report: what it holds.
+        path: where to; folders are made.
+
+    Returns:
+        The path.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(article(report), encoding="utf-8")
+    return path
+
+
+def article(report: Report) -> str:
+    """The article as text, ready for pdflatex."""
+    sections = []
+    if report.findings:
+        rows = tuple((f.question, f.answer) for f in report.findings)
+        sections.append(Section("Summary", (typesetting.Table(("Question", "Finding"), rows),)))
+    for chapter in report.chapters:
+        title = f"{chapter.title} {chapter.equations}".strip()
+        content = tuple(part for block in chapter.blocks for part in _parts(block))
+        sections.append(Section(title, content))
+    if report.ledger:
+        sections.append(Section("Ledger", tuple(_entry(entry) for entry in report.ledger)))
+    return document(report.title, sections, abstract=report.abstract.replace("\n\n", " "))
+
+
+def _parts(block: object) -> tuple[str | Equation | Section | typesetting.Table, ...]:
+    if isinstance(block, str):
+        return (block,)
+    if isinstance(block, Formula):
+        formula = Equation(block.body, tag=block.number)
+        return (formula, block.caption) if block.caption else (formula,)
+    if isinstance(block, Working):
+        chain = Chain(block.left, tuple((s.relation, s.right, _word(s)) for s in block.steps), tag="")
+        return (Section(block.title, (chain,) if block.steps else (Equation(block.left, tag=""),)),)
+    if isinstance(block, Table):
+        rows = tuple(tuple(str(cell) for cell in row) for row in block.rows)
+        return (typesetting.Table(block.columns, rows, block.caption),)
+    assert isinstance(block, Figure)
+    return (f"Figure in the report: {block.caption}",)
+
+
+def _word(step: Step) -> str:
+    word = step.because[:1].upper() + step.because[1:]
+    return f"{word} ({step.status})" if word and step.status and step.status != "holds" else word
+
+
+def _entry(entry: Entry) -> Section:
+    content: list[str | Equation] = [
+        Equation(entry.printed, tag=entry.number),
+        f"Verdict: {entry.status}. {entry.reason}",
+    ]
+    if entry.reading:
+        content.append(f"Reading: {entry.reading}")
+    if entry.correction:
+        content += ["Correct is", Equation(entry.correction, tag="")]
+    if entry.counterexample:
+        content.append(f"It fails at {entry.counterexample}.")
+    for witness in entry.witnesses:
+        detail = f" ({witness.detail})" if witness.detail else ""
+        content.append(f"Witness, {witness.name}: {witness.outcome}{detail}.")
+    return Section(entry.name, tuple(content))

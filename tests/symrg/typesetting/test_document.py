@@ -1,0 +1,127 @@
+"""Lines, documents, and what pdflatex and the MathML converter say about them."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+import sympy as sp
+
+from symrg.typesetting import Chain, Equation, Section, Table, break_lines, chain, display, document, fragment, latex
+from symrg.typesetting.document import escape
+from symrg.typesetting.width import width
+
+x, y, z = sp.symbols("x y z")
+POLYNOMIAL = sp.expand((x + y + z + 1) ** 5)
+LONG = [
+    latex(POLYNOMIAL),
+    "f(x) = " + latex(POLYNOMIAL / (x + y)),
+    "f(x) = " + latex(sp.exp(-x) * POLYNOMIAL**2 * sp.log(POLYNOMIAL)),
+    r"D_{KL} = \int_{0}^{1} " + latex(sp.sqrt(x) * (POLYNOMIAL + sp.exp(x))),
+]
+needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+
+
+def operators(text):
+    r"""The multiset of what is printed, whatever its layout: sizes of delimiters, line breaks and \times aside."""
+    text = re.sub(r"\\(left|right|Bigl|Bigr|quad|times|begin\{aligned\}|end\{aligned\})|\\\\|&|\s", "", text)
+    return sorted(re.findall(r"\\[A-Za-z]+|.", text))
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_lines_fit_and_nothing_is_lost(text):
+    lines = break_lines(text, 38.0)
+    assert len(lines) > 1
+    assert all(width(line) <= 38.0 + 3 for line in lines)
+    assert all(line.count("{") == line.count("}") for line in lines)
+    if r"\frac" not in text:
+        assert operators(" ".join(lines)) == operators(text)
+
+
+def test_a_short_formula_stays_in_one_line():
+    assert display("a = b") == "a = b"
+    assert break_lines("a + b") == ["a + b"]
+
+
+def test_a_break_never_falls_inside_braces():
+    assert break_lines(r"e^{" + latex(POLYNOMIAL) + "}") == [r"e^{" + latex(POLYNOMIAL) + "}"]
+
+
+def test_a_chain_is_aligned_at_its_relations():
+    assert chain("y", [("=", "a"), (r"\leq", "b")]) == "\\begin{aligned}\ny &= a \\\\\n&\\leq b\n\\end{aligned}"
+
+
+@pytest.mark.parametrize("given", ["50% of x_0 & more", "a{b}", "C:\\x", "~", "#1 ^2"])
+def test_text_is_escaped(given):
+    assert not re.search(r"(?<!\\)[%&#_]", escape(given))
+    assert "$" not in escape(given)
+
+
+def test_mathematics_in_text_stays():
+    assert escape(r"where $x_0 < 1$ & $y$") == r"where $x_0 < 1$ \& $y$"
+
+
+def compile_latex(folder, text):
+    (folder / "paper.tex").write_text(text, encoding="utf-8")
+    for _ in range(2):  # the second run reads the bookmarks and references of the first
+        run = subprocess.run(
+            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "paper.tex"],
+            cwd=folder, capture_output=True, text=True, errors="replace", timeout=120,
+        )  # fmt: skip
+    log = (folder / "paper.log").read_text(errors="replace")
+    complaints = [line for line in log.splitlines() if re.match(r"!|Overfull|Underfull|.*Warning", line)]
+    return run.returncode, complaints
+
+
+SAMPLES = [
+    Section(
+        r"Long lines of $\mathcal{I}_{ij}$ & more",
+        (
+            "Text with 50% & $x_0$, where a < b.",
+            *[Equation(text) for text in LONG],
+            Equation(
+                r"\begin{cases} a & \text{if } b \\ c & \text{otherwise} \end{cases}", tag="14b", label="eq:cases"
+            ),
+            Chain("y", (("=", "x + y", "by definition"), ("=", LONG[0], "expanded"), ("<", "3", "")), tag="7"),
+            Table(("a", "$b$"), (("1", "$x^2$"), ("x_y", "a long text " * 8)), "What $x$ is."),
+            Section("Below", (Section("And below", ("Deep.",)),)),
+        ),
+    )
+]
+
+
+@needs_latex
+def test_a_document_compiles_without_warnings(tmp_path):
+    status, complaints = compile_latex(tmp_path, document("Paper & $x$", SAMPLES, author="A. Author", abstract="All."))
+    assert status == 0
+    assert complaints == []
+    assert (tmp_path / "paper.pdf").stat().st_size > 10_000
+
+
+@needs_latex
+def test_an_unbroken_long_line_is_noticed(tmp_path):
+    bad = document("Paper", [Section("One", ())]).replace(
+        r"\end{document}", f"\\begin{{equation}}{LONG[0]}\\end{{equation}}\\end{{document}}"
+    )
+    assert any(line.startswith("Overfull") for line in compile_latex(tmp_path, bad)[1])
+
+
+@needs_latex
+def test_a_fragment_compiles_inside_a_document_of_ones_own(tmp_path):
+    (tmp_path / "part.tex").write_text(fragment(SAMPLES), encoding="utf-8")
+    own = (
+        r"\documentclass[11pt]{article}\usepackage{amsmath,amssymb,mathtools,booktabs,hyperref}"
+        r"\setlength{\textwidth}{6.5in}\begin{document}\input{part}\end{document}"
+    )
+    assert compile_latex(tmp_path, own)[0] == 0
+
+
+def test_everything_survives_the_conversion_to_mathml():
+    math_core = pytest.importorskip("math_core")
+    converter = math_core.LatexToMathML()
+    for text in [*LONG, latex(sp.Matrix([[x, 1 / y], [z, 0]])), latex(sp.Piecewise((x, x > 0), (y, True)))]:
+        mathml = converter.convert_with_local_state(display(text), displaystyle=True)
+        assert "<math" in mathml
+        assert "merror" not in mathml
+    with pytest.raises(math_core.LatexError):
+        converter.convert_with_local_state(r"\nosuchcommand{x}", displaystyle=True)
