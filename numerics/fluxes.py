@@ -1,0 +1,309 @@
+"""Fokker-Planck generators as positive rates between cells.
+
+The current is J = b p - D grad p with b^i = mu^i - d_j D^ij. Along an edge v between two centres,
+
+    J_v = w_v [B(-Pe) p(x) - B(Pe) p(x + v)],   B(u) = u / (exp(u) - 1),   Pe = int over the edge of (D^-1 b) . dx,
+
+where D = sum_v w_v v v^T with w_v >= 0 (`lattice.py`; for a diagonal D the v are the axes). Where D^-1 b = grad(ln p_s)
+the integral is the difference of ln p_s, which Gauss's rule gives to rounding: p_s, taken at the centres, is then
+exactly stationary and every edge is in detailed balance with it. As D -> 0 the rates become those of upwinding.
+
+Source: Scharfetter, Gummel, IEEE Trans. Electron Devices 16 (1969) 64; Chang, Cooper, J. Comput. Phys. 6 (1970) 1;
+Kushner, Dupuis, Numerical Methods for Stochastic Control Problems (2001), ch. 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from numerics.coefficients import Coefficients, Component, evaluate
+from numerics.grid import Axis, Grid
+from symrg.errors import InvalidEquation, InvalidGrid
+
+
+@dataclass(eq=False)
+class Direction:
+    """Rates of exchange along one lattice direction, each array broadcasting to the shape of the grid.
+
+    Attributes:
+        step: the direction v.
+        forward: rate of mass from cell x to x + v.
+        backward: rate of mass from x + v to x, stored at x.
+        loss: rate at which mass leaves cell x through absorbing sides along this direction.
+        excess: numerical diffusion of the edge at x relative to the physical one, (Pe / 2) coth(Pe / 2) - 1;
+            None where the direction has no diffusion.
+    """
+
+    step: tuple[int, ...]
+    forward: np.ndarray
+    backward: np.ndarray
+    loss: np.ndarray
+    excess: np.ndarray | None
+
+
+@dataclass(eq=False)
+class Generator:
+    """A Markov generator on the cells of a grid, acting on masses."""
+
+    grid: Grid
+    directions: list[Direction]
+    separable: bool
+    closed: bool
+    _flat: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    def flat(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Forward, backward and loss of the k-th direction, a number for each cell."""
+        if k not in self._flat:
+            d = self.directions[k]
+            shape = self.grid.shape
+            full = [np.array(np.broadcast_to(a, shape), order="C") for a in (d.forward, d.backward, d.loss)]
+            self._flat[k] = (full[0].ravel(), full[1].ravel(), full[2].ravel())
+        return self._flat[k]
+
+    def matrix(self):
+        """The generator as a sparse matrix (CSC): columns sum to minus the loss."""
+        import scipy.sparse
+
+        n = self.grid.size
+        numbers = np.arange(n)
+        index = np.indices(self.grid.shape).reshape(self.grid.dimension, -1)
+        rows, columns, values = [], [], []
+        for k, direction in enumerate(self.directions):
+            forward, backward, loss = self.flat(k)
+            places, inside = neighbour(index, direction.step, self.grid)
+            source, target = numbers[inside], np.ravel_multi_index(places, self.grid.shape)[inside]
+            for a, b, rate in ((source, target, forward[inside]), (target, source, backward[inside])):
+                keep = rate != 0
+                rows += [b[keep], a[keep]]
+                columns += [a[keep], a[keep]]
+                values += [rate[keep], -rate[keep]]
+            rows.append(numbers)
+            columns.append(numbers)
+            values.append(-loss)
+        full = scipy.sparse.coo_matrix(
+            (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=(n, n)
+        )
+        return full.tocsc()
+
+    @cached_property
+    def fastest(self) -> float:
+        """The largest rate at which a cell loses mass along one direction."""
+        return max(float(np.max(d.forward) + np.max(d.backward) + np.max(d.loss)) for d in self.directions)
+
+
+def neighbour(index: np.ndarray, step: Sequence[int], grid: Grid) -> tuple[list[np.ndarray], np.ndarray]:
+    """Where a step leads from cells: places (wrapped), and whether each lies on the grid."""
+    places, inside = [], np.ones(index.shape[1], bool)
+    for k, axis in enumerate(grid.axes):
+        moved = index[k] + step[k]
+        if not axis.sides.periodic:
+            inside &= (moved >= 0) & (moved < axis.cells)
+        places.append(moved % axis.cells)
+    return places, inside
+
+
+def generator(coefficients: Coefficients, grid: Grid, time: float, values: Sequence[float]) -> Generator:
+    """The rates of an equation on a grid at one time.
+
+    Raises:
+        InvalidEquation: a coefficient is not finite, or the diffusion matrix not positive semidefinite, at a point.
+        InvalidGrid: the diffusion is so anisotropic, in units of the cells, that no short positive stencil exists.
+    """
+    closed = not any(a.sides.absorbing for a in grid.axes)
+    if coefficients.diagonal:
+        directions = [_along_axis(coefficients, grid, k, time, values) for k in range(grid.dimension)]
+        return Generator(grid, directions, coefficients.separable, closed)
+    from numerics.cross_diffusion import lattice_directions
+
+    return Generator(grid, lattice_directions(coefficients, grid, time, values), False, closed)
+
+
+@lru_cache(maxsize=16)
+def gauss(points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of Gauss's rule on (0, 1)."""
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    return 0.5 * (nodes + 1), 0.5 * weights
+
+
+def wrapped(axis: Axis, x: np.ndarray) -> np.ndarray:
+    """Positions beyond the faces of a periodic axis, brought back."""
+    if not axis.sides.periodic:
+        return x
+    low = axis.faces[0]
+    return low + np.mod(x - low, axis.length)
+
+
+def names_along(axis: Axis) -> tuple[str, str]:
+    """What the coefficients of one axis are called in messages."""
+    return (
+        f"the drift minus the divergence of the diffusion along {axis.symbol}",
+        f"the diffusion D^{axis.symbol}{axis.symbol}",
+    )
+
+
+def _along_axis(coefficients: Coefficients, grid: Grid, k: int, time: float, values: Sequence[float]) -> Direction:
+    axis, component = grid.axes[k], coefficients.axes[k]
+    others = grid.size // axis.cells
+    points = 6 if grid.dimension == 1 else 4 if grid.size < 3e5 else 3
+    left, right = axis.inner
+    spans = [(left, right)]
+    ends = [(axis.faces[:1], axis.centres[:1]), (axis.centres[-1:], axis.faces[-1:])]
+    open_sides = [axis.sides.lower == "absorbing", axis.sides.upper == "absorbing"]
+    spans += [end for end, is_open in zip(ends, open_sides) if is_open]
+    nodes, weights = gauss(points)
+    degenerate = coefficients.degenerate[k]
+    places = [span[0] + 0.5 * (span[1] - span[0]) for span in spans]
+    if not degenerate:
+        places += [span[0] + node * (span[1] - span[0]) for node in nodes for span in spans]
+    evaluated = _at(component, grid, k, places, time, values, others * axis.cells * len(places))
+    middle, rest = evaluated[: len(spans)], evaluated[len(spans) :]
+    shape = [1] * grid.dimension
+
+    def laid(a: np.ndarray) -> np.ndarray:
+        shape[k] = -1
+        return a.reshape(shape)
+
+    results: list[tuple[np.ndarray, np.ndarray, np.ndarray | None]] = []
+    for s, (low, high) in enumerate(spans):
+        b, diffusion = middle[s]
+        length = laid(high - low)
+        _refuse_negative(diffusion, axis, places[s], time)
+        if degenerate:
+            results.append((np.maximum(b, 0.0), np.maximum(-b, 0.0), None))
+            continue
+        with np.errstate(all="ignore"):
+            peclet = sum(
+                weight * (rest[q * len(spans) + s][0] / rest[q * len(spans) + s][1]) for q, weight in enumerate(weights)
+            )
+            peclet = peclet * length
+            conductance = diffusion / length
+            if not (np.all(np.isfinite(peclet)) and np.all(diffusion > 0)):
+                peclet = np.where(np.isfinite(peclet), peclet, b * length / diffusion)
+        results.append(_fitted(peclet, conductance, b, diffusion))
+    widths = axis.widths
+    inner_left, inner_right = (widths, np.roll(widths, -1)) if axis.sides.periodic else (widths[:-1], widths[1:])
+    forward, backward, excess = results[0]
+    forward, backward = forward / laid(inner_left), backward / laid(inner_right)
+    if not axis.sides.periodic:
+        pad = [(0, 1) if j == k else (0, 0) for j in range(grid.dimension)]
+        forward, backward = _full(forward, k, axis.cells - 1, pad), _full(backward, k, axis.cells - 1, pad)
+        excess = None if excess is None else _full(excess, k, axis.cells - 1, pad)
+    else:
+        forward, backward = _full(forward, k, axis.cells, None), _full(backward, k, axis.cells, None)
+    loss = np.zeros([axis.cells if j == k else 1 for j in range(grid.dimension)])
+    side = 1
+    for is_open, cell, outward in ((open_sides[0], 0, 1), (open_sides[1], -1, 0)):
+        if is_open:
+            rate = results[side][outward] / widths[cell]
+            target = [
+                np.broadcast_shapes(loss.shape, rate.shape)[j] if j != k else axis.cells for j in range(grid.dimension)
+            ]
+            loss = np.broadcast_to(loss, target).copy()
+            loss[(slice(None),) * k + (cell,)] += rate[(slice(None),) * k + (0,)]
+            side += 1
+    step = tuple(int(j == k) for j in range(grid.dimension))
+    return Direction(step, forward, backward, loss, excess)
+
+
+def _full(a: np.ndarray, k: int, length: int, pad: list[tuple[int, int]] | None) -> np.ndarray:
+    """An edge array spread over all edges of its axis (constants collapse), with a zero past the last one."""
+    if a.shape[k] != length:
+        a = np.broadcast_to(a, [length if j == k else m for j, m in enumerate(a.shape)])
+    return a if pad is None else np.pad(a, pad)
+
+
+def _fitted(
+    peclet: np.ndarray, conductance: np.ndarray, b: np.ndarray, diffusion: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Exponentially fitted coefficients (from left to right, from right to left) and the numerical diffusion."""
+    from numerics.sweeps import fitted_rates
+
+    peclet, conductance = np.broadcast_arrays(peclet, conductance)
+    shape = peclet.shape
+    w = np.array(peclet).ravel()
+    forward, backward, ones = np.empty(w.size), np.empty(w.size), np.ones(w.size)
+    fitted_rates(w, np.array(conductance).ravel(), ones, ones, forward, backward)
+    there, back = forward.reshape(shape), backward.reshape(shape)
+    empty = np.broadcast_to(diffusion, shape) <= 0
+    if empty.any():  # the limit D -> 0: upwinding
+        drift = np.broadcast_to(b, shape)
+        there = np.where(empty, np.maximum(drift, 0.0), there)
+        back = np.where(empty, np.maximum(-drift, 0.0), back)
+    half = np.minimum(np.abs(peclet) / 2, 1e8)
+    with np.errstate(all="ignore"):
+        excess = np.where(half < 1e-2, half**2 / 3, half / np.tanh(half) - 1)
+    return there, back, np.where(empty | ~np.isfinite(excess), 1e8, excess)
+
+
+def _refuse_negative(diffusion: np.ndarray, axis: Axis, x: np.ndarray, time: float) -> None:
+    if np.any(diffusion < 0):
+        where = np.argwhere(diffusion < 0)[0]
+        position = x[min(int(where[list(diffusion.shape).index(max(diffusion.shape))]), len(x) - 1)]
+        raise InvalidEquation(
+            f"the diffusion along {axis.symbol} is negative ({diffusion[tuple(where)]:.6g}) near {axis.symbol} = "
+            f"{position:.6g} at time {time:.6g}; a Fokker-Planck equation needs D >= 0 on the whole domain"
+        )
+
+
+def _at(
+    component: Component,
+    grid: Grid,
+    k: int,
+    places: Sequence[np.ndarray],
+    time: float,
+    values: Sequence[float],
+    size: int,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(b, D) at positions along axis k and the centres of the other axes: in one call where memory allows."""
+    axis, count = grid.axes[k], grid.dimension
+    names = names_along(axis)
+    others = [
+        np.asarray(a.centres).reshape([-1 if m == j else 1 for m in range(count)]) for j, a in enumerate(grid.axes)
+    ]
+
+    def call(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        points = list(others)
+        points[k] = wrapped(axis, x).reshape([-1 if m == k else 1 for m in range(count)])
+        b, diffusion = evaluate(component, points, time, values, names)
+        return _dimensions(b, count), _dimensions(diffusion, count)
+
+    if size > 4_000_000:
+        return [call(x) for x in places]
+    b, diffusion = call(np.concatenate(places))
+    total = sum(len(p) for p in places)
+    pieces, at = [], 0
+    for place in places:
+        cut = (slice(None),) * k + (slice(at, at + len(place)),)
+        pieces.append(
+            (b[cut] if b.shape[k] == total else b, diffusion[cut] if diffusion.shape[k] == total else diffusion)
+        )
+        at += len(place)
+    return pieces
+
+
+def _dimensions(a: np.ndarray, count: int) -> np.ndarray:
+    return a if a.ndim == count else np.broadcast_to(a, (1,) * count)
+
+
+def coarse_mesh(generator: Generator, mass: np.ndarray) -> float:
+    """Numerical diffusion relative to the physical one, averaged over the mass (the worst direction)."""
+    worst = 0.0
+    total = float(mass.sum())
+    for direction in generator.directions:
+        if direction.excess is None or total <= 0:
+            continue
+        worst = max(worst, float((mass * direction.excess).sum()) / total)
+    return worst
+
+
+def refuse_anisotropy(grid: Grid, cell: int) -> InvalidGrid:
+    """The error for a diffusion matrix without a short positive stencil."""
+    return InvalidGrid(
+        f"at {grid.point(cell)} the diffusion matrix, in units of the cells, is so anisotropic (or singular across the "
+        f"axes) that a positive scheme would reach further than 12 cells; choose `shape` so that the cells are as "
+        f"elongated as the diffusion, turn the coordinates, or use scheme='high-order'"
+    )

@@ -1,0 +1,240 @@
+"""Grids of cells: uniform, stretched by given faces, or mapped from an infinite interval.
+
+An axis is a monotone map from the cell index xi in [0, n] to the coordinate; cell i lies between the faces
+x(i) and x(i + 1) and its centre is x(i + 1/2). An infinite side is cut off at a distance of many scales, where the
+cells have grown exponentially: x = c + s sinh(kappa u) on the line, x = a + s sinh(kappa u)^2 on a half line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy
+
+from numerics.boundary import Sides, by_axis
+from symrg.errors import InvalidGrid
+
+FEWEST_CELLS = 4
+REACH = 7.0  # kappa of the maps of infinite intervals: the last face is sinh(7) = 548 scales away
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """The cells along one coordinate.
+
+    Attributes:
+        symbol: the coordinate.
+        faces: n + 1 increasing numbers.
+        centres: n numbers, one inside each cell.
+        sides: the boundary conditions.
+        slope: dx/dxi at the centres, for smooth maps (None where faces were given by hand).
+        kind: "uniform", "stretched" or "mapped".
+    """
+
+    symbol: sympy.Symbol
+    faces: np.ndarray
+    centres: np.ndarray
+    sides: Sides
+    slope: np.ndarray | None
+    kind: str
+
+    @property
+    def cells(self) -> int:
+        """How many cells there are."""
+        return len(self.centres)
+
+    @cached_property
+    def widths(self) -> np.ndarray:
+        """Cell widths."""
+        return np.diff(self.faces)
+
+    @property
+    def length(self) -> float:
+        """Distance between the outer faces."""
+        return float(self.faces[-1] - self.faces[0])
+
+    @cached_property
+    def inner(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions of the centres left and right of each inner face; with the seam as the last one if periodic."""
+        left, right = self.centres[:-1], self.centres[1:]
+        if self.sides.periodic:
+            left, right = np.append(left, self.centres[-1]), np.append(right, self.centres[0] + self.length)
+        return left, right
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The product of axes; arrays on it have `shape`, first coordinate first."""
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Cells along each axis."""
+        return tuple(a.cells for a in self.axes)
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return math.prod(self.shape)
+
+    @property
+    def dimension(self) -> int:
+        """Number of axes."""
+        return len(self.axes)
+
+    @cached_property
+    def volumes(self) -> np.ndarray:
+        """Cell volumes, of shape `shape`."""
+        volume = self.axes[0].widths
+        for axis in self.axes[1:]:
+            volume = volume[..., None] * axis.widths
+        return np.ascontiguousarray(volume)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether every axis has equal cells."""
+        return all(a.kind == "uniform" for a in self.axes)
+
+    def mesh(self) -> tuple[np.ndarray, ...]:
+        """Centres along each axis, shaped so that they broadcast against each other."""
+        return broadcast([a.centres for a in self.axes])
+
+    def point(self, index: int) -> str:
+        """The centre of a cell, by its flat index, in words."""
+        where = np.unravel_index(index, self.shape)
+        return ", ".join(f"{a.symbol} = {a.centres[i]:.6g}" for a, i in zip(self.axes, where))
+
+
+def broadcast(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """One-dimensional arrays, the k-th laid along axis k."""
+    count = len(arrays)
+    return tuple(a.reshape((1,) * k + (-1,) + (1,) * (count - k - 1)) for k, a in enumerate(arrays))
+
+
+def make_grid(
+    coordinates: Sequence[sympy.Symbol],
+    domain: Any,
+    shape: Any,
+    sides: Sequence[Sides],
+    spread: Mapping[sympy.Symbol, tuple[float, float]] | None = None,
+) -> Grid:
+    """The grid of a domain.
+
+    Args:
+        coordinates: of the equation, in its order.
+        domain: for each coordinate (Symbol or name) an interval (a, b), infinite ends allowed, or an increasing array
+            of cell faces. In one dimension the bare interval will do.
+        shape: cells along each axis; an int stands for all axes. None where the faces are given.
+        sides: boundary conditions of each axis.
+        spread: centre and scale for axes with infinite ends; (0, 1) where it is not given.
+
+    Raises:
+        InvalidGrid: an interval is missing, empty or not a number, or a shape does not fit.
+    """
+    count = len(coordinates)
+    if not isinstance(domain, Mapping):
+        if count != 1:
+            raise InvalidGrid(f"domain is {domain!r}; give a mapping with an interval for each of {coordinates}")
+        domain = {coordinates[0]: domain}
+    intervals = by_axis(domain, coordinates, "domain")
+    missing = [c.name for c in coordinates if c not in intervals]
+    if missing:
+        raise InvalidGrid(f"domain has no interval for {', '.join(missing)}; give one for every coordinate")
+    if shape is None or isinstance(shape, (int, np.integer)):
+        shape = (shape,) * count
+    try:
+        cells = tuple(None if n is None else int(n) for n in shape)
+        exact = all(n is None or int(n) == n for n in shape)
+    except (TypeError, ValueError):
+        raise InvalidGrid(f"shape is {shape!r}; expected {count} whole numbers of cells") from None
+    if len(cells) != count or not exact:
+        raise InvalidGrid(f"shape is {shape!r}; expected {count} whole numbers of cells, one for each coordinate")
+    return Grid(
+        tuple(
+            _axis(c, intervals[c], n, s, (spread or {}).get(c, (0.0, 1.0)))
+            for c, n, s in zip(coordinates, cells, sides)
+        )
+    )
+
+
+def infinite(domain: Any) -> bool:
+    """Whether an interval (a, b) has an infinite end."""
+    try:
+        return len(domain) == 2 and any(not math.isfinite(_number(end, "domain")) for end in domain)
+    except TypeError:
+        return False
+
+
+def _axis(symbol: sympy.Symbol, given: Any, cells: int | None, sides: Sides, spread: tuple[float, float]) -> Axis:
+    try:
+        ends = [_number(end, f"domain of {symbol}") for end in given]
+    except TypeError:
+        raise InvalidGrid(
+            f"domain of {symbol} is {given!r}; expected an interval (a, b) or an array of faces"
+        ) from None
+    if len(ends) > 2:
+        return _stretched(symbol, np.asarray(ends), cells, sides)
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise InvalidGrid(f"domain of {symbol} is {given!r}; expected an interval (a, b) with a < b")
+    if cells is None or cells < FEWEST_CELLS:
+        raise InvalidGrid(f"{cells} cells along {symbol}; expected {FEWEST_CELLS} or more")
+    low, high = ends
+    if math.isfinite(low) and math.isfinite(high):
+        xi = np.arange(2 * cells + 1) * ((high - low) / (2 * cells)) + low
+        xi[-1] = high
+        slope = np.full(cells, (high - low) / cells)
+        return Axis(symbol, xi[::2].copy(), xi[1::2].copy(), sides, slope, "uniform")
+    if sides.periodic:
+        raise InvalidGrid(f"{symbol} is periodic on ({low:g}, {high:g}); a periodic axis is finite")
+    for end, kind in ((low, sides.lower), (high, sides.upper)):
+        if not math.isfinite(end) and kind != "reflecting":
+            raise InvalidGrid(
+                f"the side of {symbol} at {end:g} is {kind}; nothing leaves at infinity: use 'reflecting'"
+            )
+    return _mapped(symbol, low, high, cells, sides, spread)
+
+
+def _mapped(
+    symbol: sympy.Symbol, low: float, high: float, cells: int, sides: Sides, spread: tuple[float, float]
+) -> Axis:
+    centre, scale = spread
+    u = np.arange(2 * cells + 1) / (2 * cells)
+    if math.isinf(low) and math.isinf(high):
+        u = REACH * (2 * u - 1)
+        x, du = centre + scale * np.sinh(u), scale * np.cosh(u) * (2 * REACH / cells)
+    else:
+        sign, origin = (1.0, low) if math.isinf(high) else (-1.0, high)
+        u = u if sign > 0 else u[::-1]
+        scale = max(abs(centre - origin), scale)
+        reach = 0.5 * REACH + 1.0
+        x = origin + sign * scale * np.sinh(reach * u) ** 2
+        du = scale * np.sinh(2 * reach * u) * (reach / cells)
+    return Axis(symbol, x[::2].copy(), x[1::2].copy(), sides, du[1::2].copy(), "mapped")
+
+
+def _stretched(symbol: sympy.Symbol, faces: np.ndarray, cells: int | None, sides: Sides) -> Axis:
+    if not np.all(np.isfinite(faces)) or not np.all(np.diff(faces) > 0):
+        raise InvalidGrid(f"the faces of {symbol} must be finite and increasing")
+    if len(faces) - 1 < FEWEST_CELLS:
+        raise InvalidGrid(f"{len(faces) - 1} cells along {symbol}; expected {FEWEST_CELLS} or more")
+    if cells is not None and cells != len(faces) - 1:
+        raise InvalidGrid(f"{len(faces)} faces of {symbol} make {len(faces) - 1} cells, but shape says {cells}")
+    return Axis(symbol, faces, 0.5 * (faces[1:] + faces[:-1]), sides, None, "stretched")
+
+
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, (bool, str, bytes)):
+        raise InvalidGrid(f"{what}: {value!r} is not a number")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InvalidGrid(f"{what}: {value!r} is not a real number; give parameters of the domain as numbers") from None
+    if math.isnan(number):
+        raise InvalidGrid(f"{what}: not a number (nan)")
+    return number

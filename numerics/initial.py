@@ -1,0 +1,211 @@
+"""Initial densities on a grid: from an expression, a function or an array, checked."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy
+
+from numerics.coefficients import compiled, values_for
+from numerics.fluxes import gauss
+from numerics.grid import REACH, Grid, broadcast
+from symrg.errors import InvalidState
+from symrg.fokker_planck import FokkerPlanck
+
+RESOLVED = 1e-6  # relative difference of mass between values at the centres and cell averages that counts as none
+LOST = 1e-2  # share of a normalised density that may lie off the grid
+
+
+def project(
+    initial: Any, equation: FokkerPlanck, grid: Grid, start: float, parameters: Mapping[Any, Any] | None
+) -> np.ndarray:
+    """The density in every cell.
+
+    Values at the centres where the grid resolves the density; averages over the cells (Gauss's rule) where these have a
+    different mass, as for a box, a cusp or a peak narrower than a cell.
+
+    Args:
+        initial: SymPy expression in the coordinates, parameters and time; function of the coordinate arrays; or array.
+        equation: the equation, for its coordinates and time.
+        grid: the cells.
+        start: time at which an expression that contains the time is taken.
+        parameters: numbers for the other symbols of the expression.
+
+    Raises:
+        InvalidState: negative, not finite, without mass on the grid, partly off the grid, or of the wrong shape.
+    """
+    if isinstance(initial, (sympy.Basic, int, float)) and not isinstance(initial, bool):
+        density = _from_expression(sympy.sympify(initial), equation, grid, start, parameters)
+    elif callable(initial):
+        try:
+            density = np.broadcast_to(np.asarray(initial(*grid.mesh()), dtype=float), grid.shape).copy()
+        except (TypeError, ValueError) as reason:
+            raise InvalidState(
+                f"the initial function gave no array of shape {grid.shape} for the coordinate arrays: {reason}"
+            ) from reason
+    else:
+        try:
+            density = np.array(initial, dtype=float)
+        except (TypeError, ValueError):
+            raise InvalidState(
+                f"the initial state is a {type(initial).__name__}; expected a SymPy expression, a function or an array"
+            ) from None
+        if density.shape != grid.shape:
+            raise InvalidState(f"the initial array has shape {density.shape}, the grid {grid.shape}")
+    return checked(density, grid)
+
+
+def checked(density: np.ndarray, grid: Grid) -> np.ndarray:
+    """A density that is finite, non-negative (rounding apart) and has mass.
+
+    Raises:
+        InvalidState: it is not.
+    """
+    if not np.all(np.isfinite(density)):
+        cell = int(np.flatnonzero(~np.isfinite(density.ravel()))[0])
+        raise InvalidState(f"the initial density is {density.ravel()[cell]} at {grid.point(cell)}; it must be finite")
+    lowest = float(density.min())
+    if lowest < -1e-12 * float(density.max()) or (lowest < 0 and density.max() <= 0):
+        raise InvalidState(
+            f"the initial density is negative ({lowest:.6g}) at {grid.point(int(density.argmin()))}; a density is not"
+        )
+    density = np.maximum(density, 0.0)
+    with np.errstate(over="ignore"):
+        mass = float((density * grid.volumes).sum())
+    if not mass > 1e-280 or not np.isfinite(mass):
+        raise InvalidState(
+            f"the initial density has mass {mass:.3g} on the grid; is it off the domain, or narrower than a cell?"
+        )
+    return np.ascontiguousarray(density)
+
+
+def _function(
+    expression: sympy.Expr, equation: FokkerPlanck, start: float, parameters: Mapping[Any, Any] | None
+) -> Any:
+    known = {*equation.coordinates, equation.time}
+    unknown = tuple(sorted(expression.free_symbols - known, key=lambda s: s.name))
+    by_name = {c.name: c for c in known}
+    for symbol in unknown:
+        if symbol.name in by_name:
+            raise InvalidState(
+                f"the initial state contains a symbol {symbol} that is not the equation's {symbol} (their assumptions "
+                "differ); use the same Symbol"
+            )
+    values = values_for(unknown, parameters, "the initial state")
+    kernel = compiled((expression,), (*equation.coordinates, equation.time, *unknown))
+
+    def function(points: Sequence[np.ndarray]) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            (value,) = kernel(*points, start, *values)
+        return np.asarray(value, dtype=float)
+
+    return function
+
+
+def _from_expression(
+    expression: sympy.Expr, equation: FokkerPlanck, grid: Grid, start: float, parameters: Mapping[Any, Any] | None
+) -> np.ndarray:
+    if expression.has(sympy.DiracDelta):
+        raise InvalidState(
+            "a delta function has no values on a grid; start from a narrow normal density of a few cells' width, or "
+            "from an array with all mass in one cell"
+        )
+    function = _function(expression, equation, start, parameters)
+    density = np.broadcast_to(function(grid.mesh()), grid.shape)
+    if not np.all(np.isfinite(density)):
+        return density.copy()
+    mass = float((density * grid.volumes).sum())
+    averages = _averages(function, grid)
+    exact = float((averages * grid.volumes).sum())
+    if not np.isfinite(exact) or abs(mass - exact) <= RESOLVED * abs(exact):
+        chosen, total = density, mass
+    else:
+        chosen, total = averages, exact
+    if abs(total - 1) > LOST and any(not _unbounded(a.symbol, grid) for a in grid.axes):
+        _refuse_truncation(function, expression, equation, grid, total)
+    return chosen.copy()
+
+
+def _averages(function: Any, grid: Grid) -> np.ndarray:
+    nodes, weights = gauss(3 if grid.dimension < 3 else 2)
+    total = np.zeros(grid.shape)
+    for picks in itertools.product(range(len(nodes)), repeat=grid.dimension):
+        points = broadcast([a.faces[:-1] + nodes[q] * a.widths for a, q in zip(grid.axes, picks)])
+        total += np.prod([weights[q] for q in picks]) * function(points)
+    return total
+
+
+def _unbounded(symbol: sympy.Symbol, grid: Grid) -> bool:
+    return all(a.kind == "mapped" for a in grid.axes if a.symbol == symbol)
+
+
+def _refuse_truncation(
+    function: Any, expression: sympy.Expr, equation: FokkerPlanck, grid: Grid, inside: float
+) -> None:
+    """Refuse an expression that is a normalised density on the whole space with a part of it off the grid."""
+    if not expression.free_symbols & set(equation.coordinates):
+        return
+    count = {1: 4001, 2: 401, 3: 101}[grid.dimension]
+    lines, steps = [], []
+    for axis in grid.axes:
+        reach = 0.0 if axis.sides.periodic else axis.length
+        line = np.linspace(axis.faces[0] - reach, axis.faces[-1] + reach, count)
+        lines.append(line)
+        steps.append(line[1] - line[0])
+    values = np.nan_to_num(np.broadcast_to(function(broadcast(lines)), (count,) * grid.dimension), nan=0.0, posinf=0.0)
+    whole = float(values.sum()) * float(np.prod(steps))
+    if values.min() >= 0 and abs(whole - 1) < LOST and inside < 1 - LOST:
+        raise InvalidState(
+            f"only {max(inside, 0.0):.3g} of the initial density, whose mass is 1, lies on the grid; choose a domain "
+            "that holds it"
+        )
+
+
+def spread_of(
+    initial: Any, equation: FokkerPlanck, domain: Mapping[Any, Any], parameters: Mapping[Any, Any] | None, start: float
+) -> dict[sympy.Symbol, tuple[float, float]]:
+    """Centre and scale of an expression along axes with infinite ends, from its mean and standard deviation.
+
+    Args:
+        initial: the initial state; anything but an expression gives no information.
+        equation: the equation.
+        domain: {coordinate: (a, b)}, every coordinate.
+        parameters: numbers for the symbols of the expression.
+        start: time at which it is taken.
+    """
+    if not isinstance(initial, sympy.Expr) or initial.has(sympy.DiracDelta):
+        return {}
+    function = _function(initial, equation, start, parameters)
+    count = {1: 4096, 2: 512, 3: 96}[equation.dimension]
+    lines, widths = [], []
+    for c in equation.coordinates:
+        low, high = float(domain[c][0]), float(domain[c][-1])
+        u = (np.arange(count) + 0.5) / count
+        if np.isinf(low) and np.isinf(high):
+            v = 2 * REACH * (2 * u - 1)
+            x, dx = 1e-3 * np.sinh(v), 1e-3 * np.cosh(v)
+        elif np.isinf(low) or np.isinf(high):
+            v = 10 * (2 * u - 1)
+            x = low + np.exp(v) if np.isinf(high) else high - np.exp(v)
+            dx = np.exp(v)
+        else:
+            x, dx = low + (high - low) * u, np.ones(count)
+        lines.append(x)
+        widths.append(dx)
+    values = np.nan_to_num(np.broadcast_to(function(broadcast(lines)), (count,) * len(lines)), nan=0.0, posinf=0.0)
+    weight = np.maximum(values, 0.0)
+    for w in broadcast(widths):
+        weight = weight * w
+    total = weight.sum()
+    found = {}
+    for k, (c, x) in enumerate(zip(equation.coordinates, lines)):
+        marginal = weight.sum(axis=tuple(j for j in range(len(lines)) if j != k))
+        if total > 0:
+            mean = float((marginal * x).sum() / total)
+            deviation = float(np.sqrt(max((marginal * (x - mean) ** 2).sum() / total, 0.0)))
+            if deviation > 0:
+                found[c] = (mean, deviation)
+    return found

@@ -1,0 +1,155 @@
+"""What every numerical task on an equation starts from: checked arguments, a grid, compiled coefficients."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy
+
+from numerics.boundary import by_axis, sides_of
+from numerics.coefficients import Coefficients, check_names, coefficients_of, parameter_values
+from numerics.fluxes import Generator, coarse_mesh, generator
+from numerics.grid import Grid, infinite, make_grid
+from numerics.initial import spread_of
+from symrg.errors import InvalidEquation, InvalidGrid
+from symrg.fokker_planck import FokkerPlanck
+
+COARSE = 2.0  # numerical diffusion, relative to the physical one, beyond which a mesh is refused
+
+
+@dataclass(eq=False)
+class Problem:
+    """An equation on a grid with numbers for its parameters."""
+
+    equation: FokkerPlanck
+    grid: Grid
+    coefficients: Coefficients
+    values: tuple[float, ...]
+
+    def generator(self, time: float) -> Generator:
+        """The discrete generator at a time."""
+        return generator(self.coefficients, self.grid, time, self.values)
+
+
+def make_problem(
+    equation: Any,
+    domain: Any,
+    shape: Any,
+    boundary: Any,
+    parameters: Mapping[Any, Any] | None,
+    initial: Any = None,
+    start: float = 0.0,
+    states: int = 1,
+) -> Problem:
+    """Check the arguments of a task and build what it needs.
+
+    Args:
+        equation: FokkerPlanck in one to three dimensions.
+        domain: an interval or an array of faces for each coordinate.
+        shape: cells along each axis.
+        boundary: see `boundary.sides_of`.
+        parameters: numbers for the parameters of the equation (and of the initial state).
+        initial: initial state, for the scale of infinite axes and the names of its parameters.
+        start: time of the initial state.
+        states: how many states are kept, for the estimate of memory.
+
+    Raises:
+        InvalidEquation: not a FokkerPlanck, too many dimensions, parameters without a value or unknown ones.
+        InvalidGrid: domain, shape or boundary do not fit, or the arrays would not fit into memory.
+    """
+    if not isinstance(equation, FokkerPlanck):
+        raise InvalidEquation(f"expected a FokkerPlanck equation, given {type(equation).__name__}")
+    if equation.dimension > 3:
+        raise InvalidEquation(
+            f"the equation has {equation.dimension} coordinates; grids serve 1, 2 and 3: use numerics.langevin beyond"
+        )
+    coordinates = equation.coordinates
+    known = list(equation.parameters)
+    if isinstance(initial, sympy.Basic):
+        known += [s for s in initial.free_symbols if s not in coordinates and s != equation.time]
+    check_names(parameters, known)
+    values = parameter_values(equation, parameters)
+    sides = sides_of(boundary, coordinates)
+    _refuse_size(shape, len(coordinates), states)
+    spread = None
+    if isinstance(domain, Mapping):
+        intervals = by_axis(domain, coordinates, "domain")
+        if set(intervals) == set(coordinates) and any(infinite(v) for v in intervals.values()):
+            spread = spread_of(initial, equation, intervals, parameters, start)
+    elif infinite(domain) and len(coordinates) == 1:
+        spread = spread_of(initial, equation, {coordinates[0]: domain}, parameters, start)
+    grid = make_grid(coordinates, domain, shape, sides, spread)
+    _refuse_size(grid.shape, len(coordinates), states)
+    return Problem(equation, grid, coefficients_of(equation), values)
+
+
+def _refuse_size(shape: Any, dimension: int, states: int) -> None:
+    try:
+        cells = [
+            int(n) for n in ((shape,) * dimension if isinstance(shape, (int, np.integer)) else shape) if n is not None
+        ]
+    except (TypeError, ValueError):
+        return  # make_grid says what is wrong
+    needed = 8.0 * math.prod(cells) * (states + 24 * dimension)
+    available = _memory()
+    if needed > available:
+        raise InvalidGrid(
+            f"{' x '.join(map(str, cells))} cells with {states} output times need about {needed / 2**30:.3g} GiB, and "
+            f"{available / 2**30:.3g} GiB are free; use fewer cells or output times"
+        )
+
+
+def _memory() -> float:
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES")) * float(os.sysconf("SC_PAGE_SIZE"))
+    except (ValueError, OSError, AttributeError):
+        return 8.0 * 2**30
+
+
+def refuse_coarse_mesh(generator: Generator, mass: np.ndarray, when: str) -> float:
+    """Numerical diffusion relative to the physical one, averaged over the mass.
+
+    Raises:
+        InvalidGrid: it is so large that the answer would be that of another equation.
+    """
+    excess = coarse_mesh(generator, mass)
+    if excess > COARSE:
+        grid = generator.grid
+        factor = math.ceil(math.sqrt(excess))
+        raise InvalidGrid(
+            f"the mesh {' x '.join(map(str, grid.shape))} is too coarse for the drift {when}: numerical diffusion is "
+            f"{excess:.3g} times the physical one where the probability is; use about {factor} times as many cells, "
+            "or faces that are closer together there"
+        )
+    return excess
+
+
+def times_of(times: Any, start: Any) -> tuple[np.ndarray, float]:
+    """Output times and start as numbers.
+
+    Raises:
+        InvalidGrid: not finite, not increasing, or before the start.
+    """
+    try:
+        first = float(start)
+        wanted = np.atleast_1d(np.asarray([float(t) for t in np.atleast_1d(np.asarray(times, dtype=object))]))
+    except (TypeError, ValueError):
+        raise InvalidGrid(f"times is {times!r} and start {start!r}; expected numbers") from None
+    if wanted.ndim != 1 or not wanted.size or not np.all(np.isfinite(wanted)) or not math.isfinite(first):
+        raise InvalidGrid(f"times is {times!r} and start {start!r}; expected a list of finite numbers")
+    if np.any(np.diff(wanted) <= 0):
+        k = int(np.flatnonzero(np.diff(wanted) <= 0)[0])
+        raise InvalidGrid(f"times must increase, but {wanted[k + 1]:g} comes after {wanted[k]:g}; sort them")
+    if wanted[0] < first:
+        raise InvalidGrid(f"the time {wanted[0]:g} lies before the start {first:g}; a density is not evolved backwards")
+    return wanted, first
+
+
+def axis_coordinates(grid: Grid) -> dict[str, np.ndarray]:
+    """Coordinates of a DataArray on a grid."""
+    return {a.symbol.name: a.centres for a in grid.axes}

@@ -1,0 +1,298 @@
+"""Densities of Fokker-Planck equations on grids: evolution in time, and the steady state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from numerics.fluxes import neighbour
+from numerics.initial import project
+from numerics.problem import Problem, axis_coordinates, make_problem, refuse_coarse_mesh, times_of
+from numerics.progress import Progress
+from numerics.stepping import Record, adaptive, axis_rates, exponential, magnus_step, strang_step
+from symrg.errors import InvalidGrid, SolverFailure
+from symrg.fokker_planck import FokkerPlanck
+
+SCHEMES = ("auto", "positive", "high-order")
+
+
+def solve(
+    equation: FokkerPlanck,
+    domain: Any,
+    shape: Any = None,
+    initial: Any = None,
+    times: Any = (1.0,),
+    *,
+    start: float = 0.0,
+    boundary: Any = "reflecting",
+    parameters: Mapping[Any, Any] | None = None,
+    tolerance: float = 1e-4,
+    scheme: str = "auto",
+    progress: bool | None = None,
+):
+    """The density of a Fokker-Planck equation at given times.
+
+    Args:
+        equation: in 1, 2 or 3 coordinates; drift and diffusion may depend on position and time, the diffusion matrix
+            may be full, and singular.
+        domain: {coordinate: (a, b)}, infinite ends allowed, or {coordinate: increasing array of cell faces}.
+        shape: cells along each axis, in the order of the coordinates (None where faces are given).
+        initial: density at `start`: a SymPy expression (it may contain parameters, and the time, which is set to
+            `start`), a function of the coordinate arrays, or an array of that shape.
+        times: increasing output times, none before `start`.
+        start: time of the initial density.
+        boundary: "reflecting", "absorbing" or "periodic", a pair (lower, upper), or {coordinate: kind or pair}.
+        parameters: a number for every other symbol, by Symbol or name.
+        tolerance: error of the time integration at each output time, as integral of |p - exact| on this grid, for an
+            initial mass of one. The error of the grid itself is second order in its spacing and not part of it.
+        scheme: "positive", which "auto" takes: positive rates, second order in space; densities stay non-negative,
+            mass is conserved to rounding, and where the current can vanish the stationary density is exact at the
+            centres. "high-order": eighth-order central differences of the flux on uniform grids; for smooth densities
+            that vanish at reflecting sides; mass is conserved, positivity is not guaranteed.
+        progress: show a progress bar: None decides (a terminal, and longer than two seconds).
+
+    Returns:
+        xarray.DataArray named "density", dims ("time", coordinates..), at the cell centres. `attrs` says the scheme,
+        what it guarantees, the error estimate, the mass at each time, the minimum, and how many steps were taken. An
+        interrupt (Ctrl-C) returns the times that were reached, with "interrupted" in `attrs`.
+
+    Raises:
+        InvalidEquation: coefficients that are not finite, a diffusion that is not positive semidefinite, parameters
+            without a value.
+        InvalidGrid: domain, shape, boundary or times that do not fit, a mesh too coarse for the drift, or too large.
+        InvalidState: an initial density that is negative, not finite, without mass, or off the grid.
+        SolverFailure: the tolerance could not be reached.
+    """
+    wanted, first = times_of(times, start)
+    if scheme not in SCHEMES:
+        raise InvalidGrid(f"scheme is {scheme!r}; expected one of {', '.join(SCHEMES)}")
+    if not (isinstance(tolerance, (int, float)) and 0 < tolerance < 1):
+        raise InvalidGrid(f"tolerance is {tolerance!r}; expected a number between 0 and 1")
+    problem = make_problem(equation, domain, shape, boundary, parameters, initial, first, len(wanted))
+    density = project(initial, equation, problem.grid, first, parameters)
+    if scheme == "high-order":
+        from numerics.central import evolve_central as evolve
+    else:
+        evolve = _evolve_positive
+    return _collected(problem, density, wanted, first, tolerance, evolve, progress)
+
+
+def _collected(problem: Problem, density, wanted, first, tolerance, evolve, progress):
+    grid = problem.grid
+    states: list[np.ndarray] = []
+    masses: list[float] = []
+    attributes: dict[str, Any] = {}
+    with Progress("solving", first, float(wanted[-1]), progress) as bar:
+        try:
+            for state in evolve(problem, density, wanted, first, tolerance, bar, attributes):
+                states.append(state)
+                masses.append(
+                    math.fsum((state * grid.volumes).ravel())
+                    if grid.size < 4096
+                    else float((state * grid.volumes).sum())
+                )
+        except KeyboardInterrupt:
+            if not states:
+                raise
+            attributes["interrupted"] = f"after time {wanted[len(states) - 1]:.6g}"
+    from xarray import DataArray
+
+    values = np.stack(states)
+    attributes["mass"] = masses
+    attributes["minimum"] = float(values.min())
+    attributes["tolerance"] = float(tolerance)
+    attributes["start"] = first
+    return DataArray(
+        values,
+        dims=("time", *(a.symbol.name for a in grid.axes)),
+        coords={"time": wanted[: len(states)], **axis_coordinates(grid)},
+        name="density",
+        attrs=attributes,
+    )
+
+
+def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, attributes):
+    """Yield the density at each wanted time; fill `attributes`."""
+    grid, coefficients = problem.grid, problem.coefficients
+    mass = density * grid.volumes
+    generator = problem.generator(first)
+    excess = refuse_coarse_mesh(generator, mass, f"at time {first:g}")
+    record = Record()
+    scale = float(mass.sum())
+    total = scale if generator.closed else None
+    span = float(wanted[-1]) - first
+    attributes["guarantees"] = "non-negative; " + (
+        "mass conserved to rounding" if generator.closed else "mass lost only through absorbing sides"
+    )
+    upwind = any(d.excess is None for d in generator.directions)
+    attributes["order"] = "2 in space (1 where an axis has drift but no diffusion)" if upwind else "2 in space"
+    rings = [a.sides.periodic for a in grid.axes]
+    now = first
+
+    if generator.separable and coefficients.autonomous:
+        attributes["scheme"] = "positive: exponentially fitted fluxes, exponential of the generator"
+    elif generator.separable:
+        attributes["scheme"] = "positive: exponentially fitted fluxes, commutator-free Magnus steps of order 4"
+    else:
+        attributes["scheme"] = "positive: exponentially fitted fluxes, Strang sweeps of order 2"
+
+    def magnus(state: np.ndarray, t: float, h: float) -> np.ndarray | None:
+        return magnus_step(lambda s: axis_rates(problem.generator(s)), rings, state, t, h)
+
+    def strang(state: np.ndarray, t: float, h: float) -> np.ndarray:
+        at = generator if coefficients.autonomous else problem.generator(t + 0.5 * h)
+        return strang_step(at, state.ravel(), h, record).reshape(grid.shape)
+
+    for time in wanted:
+        time = float(time)
+        if time > now:
+            if generator.separable and coefficients.autonomous:
+                mass = exponential(generator, mass, time - now, tolerance, record)
+            elif generator.separable:
+                mass = adaptive(magnus, 4, mass, now, time, tolerance, span, total, record, tick)
+            else:
+                mass = adaptive(strang, 2, mass, now, time, tolerance, span, total, record, tick)
+            if not coefficients.autonomous:
+                generator = problem.generator(time)
+            if not np.all(np.isfinite(mass)):
+                raise SolverFailure(f"the density is no longer finite at time {time:g}")
+            excess = max(excess, refuse_coarse_mesh(generator, mass, f"at time {time:g}"))
+            now = time
+            tick(now)
+        attributes["error_estimate"] = float(record.error)
+        attributes["steps"] = int(record.steps)
+        attributes["rejected"] = int(record.rejected)
+        attributes["clipped"] = float(record.lowest)
+        attributes["numerical_diffusion"] = float(excess)
+        yield mass / grid.volumes
+
+
+def steady_state(
+    equation: FokkerPlanck,
+    domain: Any,
+    shape: Any = None,
+    *,
+    boundary: Any = "reflecting",
+    parameters: Mapping[Any, Any] | None = None,
+    time: float = 0.0,
+):
+    """The stationary density, normalised to one, by solving for it rather than by waiting.
+
+    Where every edge of the grid can be in detailed balance (no stationary current) it is a product of ratios of rates,
+    exact to rounding; elsewhere it is the null vector of the sparse generator.
+
+    Args:
+        equation: autonomous, or frozen at `time`.
+        domain: see `solve`.
+        shape: see `solve`.
+        boundary: reflecting or periodic sides; through an absorbing side everything leaves in the end.
+        parameters: a number for every parameter.
+        time: at which coefficients that depend on time are frozen.
+
+    Returns:
+        xarray.DataArray named "density", dims the coordinates; `attrs` has the largest residual rate of change.
+
+    Raises:
+        InvalidEquation: see `solve`.
+        InvalidGrid: see `solve`; or a side absorbs.
+        SolverFailure: the stationary density is not unique on this grid.
+    """
+    problem = make_problem(equation, domain, shape, boundary, parameters, None, float(time))
+    grid = problem.grid
+    generator = problem.generator(float(time))
+    if not generator.closed:
+        raise InvalidGrid(
+            "a side is absorbing, so every density decays to zero; use reflecting or periodic sides, or ask "
+            "numerics.spectrum for the slowest mode"
+        )
+    balanced = _balanced(generator)
+    if balanced is not None:
+        mass, method = balanced, "detailed balance: products of ratios of rates"
+    else:
+        mass, method = _null_vector(generator), "null vector of the sparse generator"
+    residual = float(np.abs(generator.matrix() @ mass.ravel()).sum())
+    excess = refuse_coarse_mesh(generator, mass, "of the stationary state")
+    from xarray import DataArray
+
+    return DataArray(
+        mass / grid.volumes,
+        dims=tuple(a.symbol.name for a in grid.axes),
+        coords=axis_coordinates(grid),
+        name="density",
+        attrs={"method": method, "residual": residual, "mass": float(mass.sum()), "numerical_diffusion": excess},
+    )
+
+
+def _null_vector(generator) -> np.ndarray:
+    """Solve L m = 0 with one equation replaced by the normalisation, and refine once."""
+    import scipy.sparse
+    import scipy.sparse.csgraph
+    import scipy.sparse.linalg
+
+    matrix = generator.matrix()
+    n = matrix.shape[0]
+    count, labels = scipy.sparse.csgraph.connected_components(matrix, directed=True, connection="strong")
+    closed = np.ones(count, bool)
+    coo = matrix.tocoo()
+    leaving = (labels[coo.row] != labels[coo.col]) & (coo.data > 0)
+    closed[labels[coo.col[leaving]]] = False
+    if closed.sum() != 1:
+        raise SolverFailure(
+            f"the stationary density is not unique: {int(closed.sum())} parts of the grid exchange no probability"
+        )
+    try:
+        # two long implicit Euler steps find where the mass is; the cell with most of it becomes the anchor
+        step = 1e10 / generator.fastest
+        factor = scipy.sparse.linalg.splu(scipy.sparse.identity(n, format="csc") - step * matrix)
+        rough = factor.solve(factor.solve(np.full(n, 1.0 / n)))
+        anchor = int(np.argmax(np.where(closed[labels], rough, -1.0)))
+        keep = np.arange(n) != anchor
+        inner = matrix[keep][:, keep].tocsc()
+        source = -np.asarray(matrix[keep][:, [anchor]].todense()).ravel()
+        factor = scipy.sparse.linalg.splu(inner)
+        solution = factor.solve(source)
+        solution += factor.solve(source - inner @ solution)
+    except RuntimeError as reason:
+        raise SolverFailure(f"the stationary equations are singular on this grid: {reason}") from None
+    mass = np.empty(n)
+    mass[anchor] = 1.0
+    mass[keep] = solution
+    if not np.all(np.isfinite(mass)):
+        raise SolverFailure("the stationary equations have no finite solution on this grid; use a smaller domain")
+    mass = np.maximum(mass, 0.0)
+    return (mass / mass.sum()).reshape(generator.grid.shape)
+
+
+def _balanced(generator) -> np.ndarray | None:
+    """The mass for which every edge is in detailed balance, or None where there is none."""
+    grid = generator.grid
+    logarithm = np.zeros(grid.shape)
+    axes = {d.step: k for k, d in enumerate(generator.directions)}
+    for k in range(grid.dimension):
+        which = axes.get(tuple(int(j == k) for j in range(grid.dimension)))
+        if which is None:
+            return None
+        forward, backward, _ = (a.reshape(grid.shape) for a in generator.flat(which))
+        # along axis k, in the sheet where all later coordinates are at their first cell
+        sheet = (slice(None),) * k + (slice(0, -1),) + (0,) * (grid.dimension - k - 1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            steps = np.log(forward[sheet]) - np.log(backward[sheet])
+        if not np.all(np.isfinite(steps)):
+            return None
+        rise = np.concatenate([np.zeros((*steps.shape[:-1], 1)), np.cumsum(steps, axis=-1)], axis=-1)
+        logarithm += rise.reshape(rise.shape + (1,) * (grid.dimension - k - 1))
+    mass = np.exp(logarithm - logarithm.max())
+    mass /= mass.sum()
+    index = np.indices(grid.shape).reshape(grid.dimension, -1)
+    flat = mass.ravel()
+    for k, direction in enumerate(generator.directions):
+        forward, backward, _ = generator.flat(k)
+        places, inside = neighbour(index, direction.step, grid)
+        target = np.ravel_multi_index(places, grid.shape)
+        there, back = (forward * flat)[inside], (backward * flat[target])[inside]
+        if np.any(np.abs(there - back) > 1e-9 * (there + back)):
+            return None
+    return mass
