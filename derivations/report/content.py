@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,14 @@ class Witness:
 
 @dataclass(frozen=True)
 class Step:
-    """One link of a derivation: relation, right side, the word on it, and what checking it gave."""
+    """One link of a derivation: relation, right side, the word on it, what checking it gave, and its own derivation."""
 
     relation: str
     right: str
     because: str = ""
     status: str = ""
     witnesses: tuple[Witness, ...] = ()
+    within: Working | None = None
 
 
 @dataclass(frozen=True)
@@ -256,13 +257,6 @@ class Report:
         """How many entries of the ledger have each status, in the order of `VERDICTS`."""
         return {s: n for s in VERDICTS if (n := sum(entry.status == s for entry in self.ledger))}
 
-    def identifiers(self) -> set[str]:
-        """Everything a link may point at."""
-        names = {c.identifier for c in self.chapters} | {e.identifier for e in self.ledger}
-        for chapter in self.chapters:
-            names |= {b.identifier for b in chapter.blocks if isinstance(b, (Working, Figure))}
-        return names | {code_anchor(path) for path in self.code} | {"ledger", "summary"}
-
 
 def slug(text: str) -> str:
     """Letters, digits and hyphens: a name that a link can carry."""
@@ -272,51 +266,3 @@ def slug(text: str) -> str:
 def code_anchor(path: str, line: int = 0) -> str:
     """The name of a listing, or of a line in it."""
     return "code-" + slug(path) + (f"-{line}" if line else "")
-
-
-def working(derivation: Any, verdicts: Sequence[Any] = (), anchor: str = "", open: bool = False) -> Working:
-    """A `symrg.Derivation`, with the verdicts of its links where they were asked for.
-
-    Args:
-        derivation: with `title` and `statements`.
-        verdicts: those of `derivation.verify()`, one a link.
-        anchor: name for links.
-        open: shown unfolded.
-    """
-    statements = list(derivation.statements)
-    steps = []
-    for k, statement in enumerate(statements[1:]):
-        verdict = verdicts[k] if k < len(verdicts) else None
-        steps.append(
-            Step(
-                relation=_relation(getattr(statement, "relation", "==")),
-                right=_right_side(statement),
-                because=getattr(statement, "because", "") or "",
-                status=getattr(verdict, "status", "") if verdict is not None else "",
-                witnesses=witnesses(verdict) if verdict is not None else (),
-            )
-        )
-    return Working(derivation.title, _right_side(statements[0]), tuple(steps), anchor, open)
-
-
-def witnesses(verdict: Any) -> tuple[Witness, ...]:
-    """The witnesses of a `symrg` verdict."""
-    found = []
-    for item in getattr(verdict, "witnesses", ()):
-        outcome = getattr(item, "outcome", "")
-        name = getattr(item, "witness", None) or getattr(item, "name", "") or type(item).__name__
-        checks = getattr(item, "checks", ()) or ()
-        detail = getattr(item, "detail", "") or "; ".join(map(str, checks))
-        found.append(Witness(str(name), str(getattr(outcome, "value", outcome)).lower(), str(detail)))
-    return tuple(found)
-
-
-def _relation(relation: str) -> str:
-    return {"==": "=", "<=": r"\leq", ">=": r"\geq"}.get(relation, relation)
-
-
-def _right_side(statement: Any) -> str:
-    from symrg.typesetting import latex
-
-    printed = getattr(statement, "printed", None)
-    return printed if printed else latex(getattr(statement, "expression", getattr(statement, "expr", statement)))

@@ -48,7 +48,8 @@ def _parts(block: object) -> tuple[str | Equation | Section | typesetting.Table,
         return (formula, block.caption) if block.caption else (formula,)
     if isinstance(block, Working):
         chain = Chain(block.left, tuple((s.relation, s.right, _word(s)) for s in block.steps), tag="")
-        return (Section(block.title, (chain,) if block.steps else (Equation(block.left, tag=""),)),)
+        details = tuple(part for step in block.steps if step.within for part in _parts(step.within))
+        return (Section(block.title, ((chain,) if block.steps else (Equation(block.left, tag=""),)) + details),)
     if isinstance(block, Table):
         rows = tuple(tuple(str(cell) for cell in row) for row in block.rows)
         return (typesetting.Table(block.columns, rows, block.caption),)

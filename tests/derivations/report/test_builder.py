@@ -1,0 +1,47 @@
+"""From derivations and verdicts to the parts of a report."""
+
+import sympy as sp
+
+from derivations.report.builder import entry, working
+from derivations.report.content import Chapter, Report
+from derivations.report.document import article
+from derivations.report.html import render
+from symrg import Claim, Derivation, verify
+
+x = sp.Symbol("x", real=True)
+INNER = Derivation("square", (x + 1) ** 2).step(x**2 + 2 * x + 1, because="binomial theorem")
+CHAIN = (
+    Derivation("Cosine and sine", sp.sin(x) ** 2 + sp.cos(x) ** 2 + (x + 1) ** 2, notation=r"F(x)")
+    .step(1 + (x + 1) ** 2, because="Pythagoras")
+    .step(x**2 + 2 * x + 2, because="expand", within=INNER)
+)
+
+
+def test_each_step_carries_its_own_verdict():
+    shown = working(CHAIN, CHAIN.verify(30))
+    assert [s.because for s in shown.steps] == ["", "Pythagoras", "expand"]
+    assert [s.status for s in shown.steps] == ["", "holds", "holds"]
+    assert shown.steps[2].within.steps[0].because == "binomial theorem"
+    assert shown.steps[2].within.steps[0].status == "holds"
+    assert all(len(s.witnesses) >= 2 for s in shown.steps[1:])
+
+
+def test_a_wrong_step_shows_as_wrong():
+    wrong = Derivation("Wrong", sp.sin(x) ** 2 + sp.cos(x) ** 2).step(sp.Integer(2), because="wishful")
+    assert working(wrong, wrong.verify(20)).steps[0].status not in ("holds", "definition")
+
+
+def test_a_verdict_becomes_an_entry_with_its_counterexample():
+    verdict = verify(Claim(sp.sin(x), x, name="small angle"), 20)
+    found = entry("7", verdict)
+    assert found.status == verdict.status != "holds"
+    assert found.counterexample.startswith("$x = ")
+    assert found.printed == r"\sin(x) = x"
+
+
+def test_the_parts_make_a_page_and_an_article():
+    report = Report("T", (Chapter("C", (working(CHAIN),)),), (entry("1", verify(CHAIN.claims[0], 20)),))
+    page = render(report)
+    assert "Pythagoras" in page
+    assert "binomial theorem" in page
+    assert "Pythagoras" in article(report)
