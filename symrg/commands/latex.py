@@ -1,0 +1,138 @@
+"""`symrg latex`: a family, an equation, a chapter or everything as LaTeX."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from symrg.commands.derive import family_model
+
+if TYPE_CHECKING:
+    from symrg.typesetting import Section
+
+_EPILOG = """
+\b
+Examples:
+  symrg latex gamma                      a fragment for \\input
+  symrg latex gamma --document -o gamma.tex && pdflatex gamma.tex
+  symrg latex 14                         an equation of the talk
+  symrg latex normal_data --document     a chapter
+  symrg latex all -o derivations.tex
+  symrg latex --list                     what there is
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("target", required=False)
+@click.option(
+    "--document/--fragment", default=None, help="A whole article, or what \\input takes (where 'all' is not asked for)."
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@click.option(
+    "--what", metavar="LIST", help="For a family: of score, metric, curvature, kl, entropy, christoffel, expansion."
+)
+@click.option(
+    "--budget", type=click.FloatRange(min=0, min_open=True), help="Seconds for each quantity of a family (10)."
+)
+@click.option("--list", "list_targets", is_flag=True, help="List families, chapters and equations.")
+def latex(
+    target: str | None,
+    document: bool | None,
+    output: Path | None,
+    what: str | None,
+    budget: float | None,
+    list_targets: bool,
+) -> None:
+    """Write LaTeX of a family, an equation, a chapter, or all chapters.
+
+    A document compiles with pdflatex and amsmath, mathtools, booktabs, microtype and hyperref.
+    """
+    if list_targets:
+        _list()
+        return
+    if not target:
+        raise click.UsageError("say what: a family, an equation's number, a chapter or 'all'; --list names them")
+    text = _text(target, document, what, budget)
+    if output is None:
+        click.echo(text)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+        click.echo(f"{output}: {len(text.splitlines())} lines", err=True)
+
+
+def _text(target: str, document: bool | None, what: str | None, budget: float | None) -> str:
+    from symrg import families, typesetting
+    from symrg.chapters import chapter, chapter_names
+
+    if target == "all":
+        names = chapter_names()
+        if not names:
+            raise click.UsageError("no chapters are installed; the package 'derivations' brings them")
+        sections: list[Any] = [_chapter_section(chapter(name)) for name in names]
+        title, whole = "Derivations", document is not False
+    elif target in chapter_names():
+        sections = [_chapter_section(chapter(target))]
+        title, whole = sections[0].title, bool(document)
+    elif (number := re.fullmatch(r"\(?(\d+[a-z]?)\)?", target)) is not None:
+        sections = [_equation(number[1])]
+        title, whole = f"Equation ({number[1]})", bool(document)
+    elif target.replace("-", "_").lower() in families.names() or not chapter_names():
+        sections = [_family_section(target, what, budget)]
+        title, whole = sections[0].title, bool(document)
+    else:
+        family_model(target)  # says which names are near
+        raise AssertionError
+    return typesetting.document(title, sections) if whole else typesetting.fragment(sections)
+
+
+def _family_section(name: str, what: str | None, budget: float | None) -> Section:
+    from symrg.overview import USUAL, overview
+    from symrg.typesetting import Equation, Section, latex
+    from symrg.typesetting.notation import point
+
+    model = family_model(name)
+    wanted = ("score", *USUAL) if what is None else tuple(w.strip() for w in what.split(",") if w.strip())
+    density = rf"\ln p({point(model.sample).strip('()')} \mid {point(model.parameters).strip('()')})"
+    blocks: list[Any] = ["The model", Equation(f"{density} = {latex(model.log_density)}")]
+    for quantity in overview(model, wanted, budget):
+        if quantity.value is None:
+            blocks.append(f"{quantity.title}: {quantity.problem}")
+        else:
+            blocks += [quantity.title, Equation(quantity.latex())]
+    return Section(name.replace("_", " ").replace("-", " ").capitalize(), tuple(blocks))
+
+
+def _chapter_section(found: Any) -> Section:
+    from symrg.typesetting import Equation, Section
+    from symrg.typesetting.derivations import derivation_section
+
+    equations = [Equation(claim.latex(), tag=number) for number, claim in found.equations.items()]
+    return Section(found.title, (*equations, *(derivation_section(d) for d in found.derivations())))
+
+
+def _equation(number: str) -> Any:
+    from symrg.chapters import chapter, chapter_names
+    from symrg.typesetting import Equation
+
+    known: list[str] = []
+    for name in chapter_names():
+        equations = chapter(name).equations
+        if number in equations:
+            return Equation(equations[number].latex(), tag=number)
+        known += equations
+    raise click.BadParameter(
+        f"no equation {number}; there are {', '.join(known) or 'none installed'}", param_hint="TARGET"
+    )
+
+
+def _list() -> None:
+    from symrg import families
+    from symrg.chapters import chapter, chapter_names
+
+    click.echo("families:  " + " ".join(families.names()))
+    for name in chapter_names():
+        click.echo(f"chapter:   {name}: {', '.join(f'({n})' for n in chapter(name).equations)}")

@@ -1,0 +1,126 @@
+"""What a statistical model has to show: score, Fisher metric, curvature, divergence, entropy, as named quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from symrg.budget import Budget
+from symrg.errors import InvalidModel, SymrgError
+from symrg.typesetting import chain, divergence, latex
+from symrg.typesetting.notation import nonzero_components, point
+
+if TYPE_CHECKING:
+    from symrg.model import StatisticalModel
+
+QUANTITIES = ("score", "metric", "curvature", "kl", "entropy", "christoffel", "expansion")
+"""Everything that can be asked for, in the order in which it is shown."""
+
+USUAL = ("metric", "curvature", "kl")
+"""What is shown where nothing is asked for."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One derived quantity.
+
+    Attributes:
+        name: one of `QUANTITIES`.
+        title: in words.
+        plain: its symbol for the terminal.
+        symbol: its symbol in LaTeX.
+        value: SymPy expression, matrix or array; None where none was found.
+        problem: why there is none.
+    """
+
+    name: str
+    title: str
+    plain: str
+    symbol: str
+    value: Any = None
+    problem: str = ""
+    components: tuple[tuple[str, str], ...] = ()
+
+    def latex(self) -> str:
+        """The equation, or for a tensor of rank three its components that don't vanish."""
+        if self.value is None:
+            return rf"{self.symbol} = \text{{no closed form found}}"
+        if isinstance(self.value, sp.NDimArray):
+            if not self.components:
+                return f"{self.symbol} = 0"
+            rows = [chain(left, [("=", right)]).replace("=", "&=", 1) for left, right in self.components]
+            return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+        return f"{self.symbol} = {latex(self.value)}"
+
+
+def primed(symbols: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
+    """The same symbols at another point: theta -> theta', with the same assumptions."""
+    return tuple(sp.Symbol(s.name + "prime", **s._assumptions_orig) for s in symbols)
+
+
+def displacements(symbols: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
+    r"""Symbols \delta\theta^i of an expansion."""
+    return tuple(sp.Symbol(rf"\delta {latex(s)}", real=True) for s in symbols)
+
+
+def overview(
+    model: StatisticalModel, wanted: Sequence[str] = USUAL, budget: float | Budget | None = None
+) -> tuple[Quantity, ...]:
+    """The wanted quantities of a model; one that has no closed form says why and does not stop the others.
+
+    Args:
+        model: the model.
+        wanted: names out of `QUANTITIES`.
+        budget: seconds for each quantity.
+
+    Raises:
+        InvalidModel: a name is not one of `QUANTITIES`.
+    """
+    for name in wanted:
+        if name not in QUANTITIES:
+            raise InvalidModel(f"{name!r} can't be derived; there are {', '.join(QUANTITIES)}")
+    return tuple(_one(model, name, budget) for name in QUANTITIES if name in wanted)
+
+
+def _one(model: StatisticalModel, name: str, budget: Any) -> Quantity:
+    parameters = tuple(model.parameters)
+    other = primed(parameters)
+    at, there = point(parameters), point(other)
+    plain = ", ".join(map(_plain, parameters))
+    derive: Callable[[], Any]
+    if name == "score":
+        title, left, symbol = "Score", f"ℓ({plain})", r"\ell_{i}"
+        derive = model.score
+    elif name == "metric":
+        title, left, symbol = "Fisher metric", f"I({plain})", rf"\mathcal{{I}}_{{ij}}({at.strip('()')})"
+        derive = lambda: model.fisher_metric(budget=budget)  # noqa: E731
+    elif name == "curvature":
+        title, left, symbol = "Scalar curvature", "R", "R"
+        derive = lambda: model.manifold().scalar_curvature()  # noqa: E731
+    elif name == "christoffel":
+        title, left, symbol = "Christoffel symbols", "Γ", r"\Gamma^{i}{}_{jk}"
+        derive = lambda: model.manifold().christoffel()  # noqa: E731
+    elif name == "kl":
+        title, left, symbol = "Kullback-Leibler divergence", "D_KL(θ ‖ θ')", divergence(at, there)
+        derive = lambda: model.kl_divergence(other, budget=budget)  # noqa: E731
+    elif name == "expansion":
+        title, left, symbol = "Expansion of the divergence", "D_KL(θ ‖ θ+δ)", divergence(r"\theta", r"\theta + \delta")
+        derive = lambda: model.kl_expansion(order=3, displacement=displacements(parameters))  # noqa: E731
+    else:
+        title, left, symbol = "Entropy", "S", "S"
+        derive = lambda: model.entropy(budget=budget)  # noqa: E731
+    try:
+        value = derive()
+    except SymrgError as error:
+        return Quantity(name, title, left, symbol, problem=str(error))
+    components: tuple[tuple[str, str], ...] = ()
+    if name == "christoffel":
+        components = tuple(nonzero_components(r"\Gamma", value, parameters, "udd", symmetric=(1, 2)))
+    return Quantity(name, title, left, symbol, value, components=components)
+
+
+def _plain(symbol: sp.Symbol) -> str:
+    return str(sp.pretty(symbol))
