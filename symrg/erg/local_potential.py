@@ -157,7 +157,7 @@ class EpsilonExpansion:
         order: the highest power kept.
         couplings: lambda_1, lambda_2, ...
         values: their fixed-point values.
-        exponents: the scaling dimensions y_k of the perturbations (positive: relevant), of the mass and of the quartic coupling.
+        exponents: the scaling dimensions (positive: relevant) of the mass and of the quartic coupling.
     """
 
     epsilon: Symbol
