@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import builtins
 import linecache
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -240,7 +242,11 @@ class CompiledFunction(Typeset):
         self._flat = all(g is None for g in self.groups)
         self._scalar = [i for i, a in enumerate(self.parameters) if a.rank == 0]
         self._types = [np.dtype(complex if a.kind == "c" else float) for a in self.parameters]
-        self._one = len(self.generated.results) == 1 and self.shape.form == "leaf"
+        self._plain = (  # the results are what `evaluate` writes, one after the other
+            self.shape.form == "tuple"
+            and all(p.form == "leaf" for p in self.shape.parts)
+            and ({*self.generated.kinds} == {"f"} or {*self.generated.kinds} == {"c"})
+        )
 
     def __repr__(self) -> str:
         return f"CompiledFunction({self.expressions}, ({', '.join(map(str, self.arguments))}))"
@@ -274,28 +280,45 @@ class CompiledFunction(Typeset):
             raise InvalidArguments(f"{len(self.groups)} arguments are expected ({names}), given {len(values)}")
         if not self._flat:
             values = tuple(_ungrouped(self.groups, values))
-        arrays = [self._converted(i, v) for i, v in enumerate(values)]
+        arrays: list[np.ndarray] = []
+        shape: tuple[int, ...] = ()
+        alike = True
+        for i, (value, argument) in enumerate(zip(values, self.parameters)):
+            if type(value) is float and argument.rank == 0:
+                arrays.append(np.array(value, self._types[i]))
+                continue
+            array = self._converted(i, value)
+            arrays.append(array)
+            if argument.rank == 0 and array.ndim:
+                alike = alike and (array.shape == shape or not shape)
+                shape = array.shape
         for i in self.generated.whole:
             self._see_whole(i, arrays)
-        shapes = {arrays[i].shape for i in self._scalar}
-        if len(shapes) <= 1:
-            shape = shapes.pop() if shapes else ()
-        else:
-            try:
-                shape = np.broadcast_shapes(*shapes)
-            except ValueError as error:
-                given = ", ".join(f"{self.arguments[i]}: {arrays[i].shape}" for i in self._scalar)
-                raise InvalidArguments(f"shapes do not broadcast together: {given}") from error
-        size = 1
-        for n in shape:
-            size *= n
+        if not alike:
+            shape = self._broadcast(arrays)
+        size = math.prod(shape)
         out = np.empty((len(self.generated.results), size), dtype=self.dtype)
         if size:
             self._evaluate(arrays, shape, out)
-        return self._arranged(self.shape, out.reshape(out.shape[0], *shape), shape)
+        if len(shape) != 1:
+            out = out.reshape(-1, *shape) if size or shape else out
+        if self._plain and shape:
+            return tuple(out)
+        return self._arranged(self.shape, out, shape)
+
+    def _broadcast(self, arrays: list[np.ndarray]) -> tuple[int, ...]:
+        try:
+            return np.broadcast_shapes(*(arrays[i].shape for i in self._scalar))
+        except ValueError as error:
+            given = ", ".join(f"{self.arguments[i]}: {arrays[i].shape}" for i in self._scalar)
+            raise InvalidArguments(f"shapes do not broadcast together: {given}") from error
 
     def _converted(self, i: int, value: Any) -> np.ndarray:
         argument = self.parameters[i]
+        if type(value) is np.ndarray and value.dtype == self._types[i] and argument.rank in (0, value.ndim):
+            flags = value.flags
+            if flags.c_contiguous and flags.writeable:
+                return value
         try:
             array = np.asarray(value)
             if array.dtype.kind == "c" and argument.kind == "f":
@@ -325,22 +348,23 @@ class CompiledFunction(Typeset):
         passed: list[Any] = []
         for argument, array in zip(self.parameters, arrays):
             if argument.rank:
-                passed.append((array, None))
+                passed.append(array)
             elif array.size == 1:
-                passed.append((array.reshape(1), 0))
+                passed += (array.reshape(1), 0)
+            elif array.shape == shape:
+                passed += (array.reshape(-1), 1)
             else:
-                full = array if array.shape == shape else np.broadcast_to(array, shape)
-                passed.append((np.ascontiguousarray(full).reshape(-1), 1))
+                passed += (np.ascontiguousarray(np.broadcast_to(array, shape)).reshape(-1), 1)
         function = self._function("evaluate")
         size = out.shape[1]
         try:
             if self.threads == 1 or size < _PARALLEL_FROM:
-                function(*_unpaired(passed), out, 0, size)
+                function(*passed, out, 0, size)
                 return
             edges = [size * k // self.threads for k in range(self.threads + 1)]
-            flat = _unpaired(passed)
             with ThreadPoolExecutor(self.threads) as pool:
-                jobs = [pool.submit(lambda a, b: function(*flat, out, a, b), *part) for part in pairwise(edges)]
+                part = partial(function, *passed, out)
+                jobs = [pool.submit(part, a, b) for a, b in pairwise(edges)]
             for job in jobs:
                 job.result()
         except IndexError as error:
@@ -382,15 +406,6 @@ def _ungrouped(groups: tuple[Any, ...], values: Any) -> list[Any]:
             flat.append(value)
         else:
             flat += _ungrouped(group, value)
-    return flat
-
-
-def _unpaired(passed: list[tuple[np.ndarray, int | None]]) -> list[Any]:
-    flat: list[Any] = []
-    for array, stride in passed:
-        flat.append(array)
-        if stride is not None:
-            flat.append(stride)
     return flat
 
 

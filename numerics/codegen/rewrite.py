@@ -75,6 +75,8 @@ def _rebuilt(node: sp.Basic, done: dict[sp.Basic, sp.Basic]) -> sp.Basic:
     arguments = [done[a] for a in node.args]
     if all(a is b for a, b in zip(arguments, node.args)):
         return node
+    if isinstance(node, sp.Function) and not isinstance(node, sp.Piecewise):
+        return node.func(*arguments, evaluate=False)  # evaluation asks for assumptions, which is what takes long
     return node.func(*arguments)
 
 
