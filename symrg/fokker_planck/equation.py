@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -137,8 +137,25 @@ class FokkerPlanck(Typeset):
         The result is simplified as far as the budget allows; it is never rounded.
         """
         p = sympy.sympify(p)
-        raw = sympy.diff(p, self.time) - self.rhs(p)
-        return _reduced(raw, p, Budget.of(budget))
+        if p == 0:
+            return sympy.S.Zero
+        budget = Budget.of(budget)
+        quotient = budget.attempt("logarithmic form", lambda: sympy.simplify(self._relative_residual(p)), share=0.5)
+        if quotient is not None and not quotient.has(sympy.nan, sympy.zoo):
+            return quotient * p
+        return _reduced(sympy.diff(p, self.time) - self.rhs(p), p, budget)
+
+    def _relative_residual(self, p: Expr) -> Expr:
+        """The residual over p, from the derivatives of ln p, in which exponentials do not occur."""
+        x, n = self.coordinates, range(self.dimension)
+        log = sympy.expand_log(sympy.log(p), force=True)  # branches differ by constants, derivatives do not
+        slope = [sympy.diff(log, s) for s in x]
+        shift = self.spurious_drift
+        terms = [sympy.diff(log, self.time)]
+        for i in n:
+            terms += [sympy.diff(self.drift[i] - shift[i], x[i]), (self.drift[i] - 2 * shift[i]) * slope[i]]
+            terms += [-self.diffusion[i, j] * (sympy.diff(slope[i], x[j]) + slope[i] * slope[j]) for j in n]
+        return sympy.Add(*terms)
 
     def current(self, p: Any) -> ImmutableMatrix:
         """The probability current J^i = mu^i p - d_j(D^ij p), n x 1; d_t p = - d_i J^i."""
@@ -321,7 +338,7 @@ class FokkerPlanck(Typeset):
         terms = []
         for x, m in zip(self.coordinates, self.drift):
             terms.append(self._term(-m, (x,), density))
-        for i, j in ((i, j) for i in range(self.dimension) for j in range(i, self.dimension)):
+        for i, j in combinations_with_replacement(range(self.dimension), 2):
             factor = 1 if i == j else 2
             terms.append(self._term(factor * self.diffusion[i, j], (self.coordinates[i], self.coordinates[j]), density))
         body = reduce(_joined, [s for s in terms if s], "")

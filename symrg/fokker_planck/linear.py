@@ -1,0 +1,240 @@
+"""Linear drift and coordinate-free diffusion: the exact Gaussian solution.
+
+For mu(x, t) = A(t) x + b(t) and D(t) the density that starts Gaussian stays so, with
+
+    dm/dt = A m + b,      dC/dt = A C + C A^T + 2 D.
+
+With the propagator U(t, s) = exp(int_s^t A) where A commutes with its integral,
+m(t) = U(t, t0) m0 + int U(t, s) b(s) ds and C(t) = U C0 U^T + int U(t, s) 2 D(s) U(t, s)^T ds. The stationary
+covariance solves A C + C A^T + 2 D = 0 (Lyapunov).
+
+Source: Risken (1989), sec. 6.5; Gardiner (2009), secs. 4.5.6 and 4.5.9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+from sympy import Expr, ImmutableMatrix, Symbol
+
+from symrg.budget import Budget
+from symrg.errors import ImproperDensity, InvalidEquation
+from symrg.fokker_planck import equation as _equation
+from symrg.fokker_planck.equation import FokkerPlanck
+from symrg.typesetting import Typeset, latex
+
+__all__ = ["GaussianState", "coefficients", "gaussian_solution", "is_linear", "stationary_gaussian"]
+
+
+@dataclass(frozen=True)
+class GaussianState(Typeset):
+    """A Gaussian density with mean m^i (n x 1) and covariance C^ij (n x n)."""
+
+    coordinates: tuple[Symbol, ...]
+    mean: ImmutableMatrix
+    covariance: ImmutableMatrix
+
+    @property
+    def density(self) -> Expr:
+        """exp(-(x - m) C^-1 (x - m) / 2) / sqrt((2 pi)^n det C)."""
+        n = len(self.coordinates)
+        shift = sympy.Matrix(self.coordinates) - self.mean
+        if n == 1:
+            c = self.covariance[0]
+            return sympy.exp(-(shift[0] ** 2) / (2 * c)) / sympy.sqrt(2 * sympy.pi * c)
+        determinant = sympy.simplify(self.covariance.det())
+        inverse = (self.covariance.adjugate() / determinant).applyfunc(sympy.simplify)
+        exponent = -(shift.T * inverse * shift)[0] / 2
+        return sympy.exp(exponent) / sympy.sqrt((2 * sympy.pi) ** n * determinant)
+
+    def latex(self) -> str:
+        """LaTeX of the normal law."""
+        one = len(self.coordinates) == 1
+        m, c = (self.mean[0], self.covariance[0]) if one else (self.mean, self.covariance)
+        return rf"\mathcal{{N}}\left({latex(m)}, {latex(c)}\right)"
+
+
+def is_linear(equation: FokkerPlanck) -> bool:
+    """Whether the drift is linear in the coordinates and the diffusion free of them."""
+    x = equation.coordinates
+    if equation.diffusion.has(*x):
+        return False
+    return not equation.drift.jacobian(list(x)).applyfunc(sympy.simplify).has(*x)
+
+
+def coefficients(equation: FokkerPlanck) -> tuple[ImmutableMatrix, ImmutableMatrix]:
+    """(A, b) of the drift A x + b.
+
+    Raises:
+        InvalidEquation: the drift is not linear or the diffusion depends on a coordinate.
+    """
+    x = list(equation.coordinates)
+    if not is_linear(equation):
+        raise InvalidEquation(
+            f"an exact Gaussian needs a drift linear in {x} and a diffusion free of them; here the drift is "
+            f"{list(equation.drift)} and the diffusion {equation.diffusion.tolist()}"
+        )
+    a = equation.drift.jacobian(x).applyfunc(sympy.simplify)
+    b = (equation.drift - a * sympy.Matrix(x)).applyfunc(sympy.simplify)
+    return ImmutableMatrix(a), ImmutableMatrix(b)
+
+
+def gaussian_solution(
+    equation: FokkerPlanck, mean: Any, covariance: Any = 0, start: Any = 0, budget: float | Budget | None = None
+) -> GaussianState:
+    """The Gaussian that has this mean and covariance at `start`; covariance 0 gives the transition density.
+
+    Args:
+        equation: linear drift, diffusion free of the coordinates, both possibly functions of time.
+        mean: n expressions.
+        covariance: n x n, or 0.
+        start: the initial time.
+        budget: seconds for the whole call.
+
+    Returns:
+        GaussianState at time `equation.time`.
+
+    Raises:
+        InvalidEquation: the equation is not linear, or a shape differs.
+        NoClosedForm: the propagator or an integral has no closed form within the budget.
+    """
+    budget = Budget.of(budget)
+    a, b = coefficients(equation)
+    n, t = equation.dimension, equation.time
+    start = sympy.sympify(start)
+    m0 = _equation._column(mean, n)
+    c0 = ImmutableMatrix.zeros(n, n) if covariance == 0 else _equation._square(covariance, n)
+    s = sympy.Dummy("s", **t._assumptions_orig)
+    found = budget.attempt("propagator", _propagator, a, t, s, share=0.5)
+    if found is None:
+        raise budget.no_closed_form("the propagator of the linear drift")
+    propagator, root = found
+    from_start = propagator.subs(s, start)
+    spread = propagator * (2 * equation.diffusion.subs(t, s)) * propagator.T
+    push = propagator * b.subs(t, s)
+
+    def integrated(e: Expr) -> Expr:
+        return sympy.simplify(_definite(e, s, start, t)).subs(root)
+
+    covered = budget.attempt("integral of the noise", lambda: spread.applyfunc(integrated), share=0.6)
+    pushed = budget.attempt("integral of the drift", lambda: push.applyfunc(integrated), share=0.7)
+    if covered is None or pushed is None:
+        raise budget.no_closed_form("the covariance of the linear equation")
+    from_start = from_start.subs(root)
+    m = (from_start * m0 + pushed).applyfunc(lambda e: _short(e, budget))
+    c = (from_start * c0 * from_start.T + covered).applyfunc(lambda e: _short(e, budget))
+    c = ImmutableMatrix(n, n, lambda i, j: c[min(i, j), max(i, j)])
+    rates = [*(c.diff(t) - a * c - c * a.T - 2 * equation.diffusion), *(m.diff(t) - a * m - b)]
+    if not all(_vanishes_at_a_point(e) for e in rates):
+        raise budget.no_closed_form("the moments of the linear equation: the candidate fails its own equation")
+    return GaussianState(equation.coordinates, ImmutableMatrix(m), c)
+
+
+def stationary_gaussian(equation: FokkerPlanck, budget: float | Budget | None = None) -> GaussianState:
+    """The stationary Gaussian of linear drift: A m + b = 0 and A C + C A^T + 2 D = 0.
+
+    Raises:
+        InvalidEquation: the equation is not linear, or depends on time.
+        ImproperDensity: there is none: A is singular, or the solution has no positive covariance.
+    """
+    budget = Budget.of(budget)
+    a, b = coefficients(equation)
+    n = equation.dimension
+    if not equation.autonomous:
+        raise InvalidEquation(f"the coefficients depend on {equation.time}, so there is no stationary density")
+    unknown = sympy.Matrix(n, n, lambda i, j: Symbol(f"C{min(i, j)}_{max(i, j)}"))
+    symbols = sorted(unknown.free_symbols, key=str)
+    lyapunov = a * unknown + unknown * a.T + 2 * equation.diffusion
+    found = sympy.solve(list(lyapunov), symbols, dict=True)
+    if not found or sympy.simplify(a.det()) == 0 or any(s not in found[0] for s in symbols):
+        raise ImproperDensity("no stationary Gaussian: the drift does not pull in every direction")
+    covariance = ImmutableMatrix(unknown.subs(found[0]).applyfunc(sympy.simplify))
+    if any(covariance[i, i].is_nonpositive for i in range(n)) or sympy.simplify(covariance.det()).is_nonpositive:
+        raise ImproperDensity(f"no stationary Gaussian: the drift pushes outward, the covariance would be {covariance}")
+    mean = ImmutableMatrix((-(a.inv() * b)).applyfunc(sympy.simplify))
+    return GaussianState(equation.coordinates, mean, covariance)
+
+
+def _propagator(a: ImmutableMatrix, t: Symbol, s: Symbol) -> tuple[ImmutableMatrix, dict[Symbol, Expr]]:
+    """U(t, s), where A(t) commutes with its integral, and what its auxiliary symbol stands for."""
+    if not a.has(t):
+        if a.rows == 1:
+            return ImmutableMatrix([[sympy.exp(a[0] * (t - s))]]), {}
+        if a.rows == 2:
+            return _two_by_two(a, t - s)
+        return ImmutableMatrix(_exponential(a, t - s)), {}
+    primitive = a.applyfunc(lambda e: sympy.integrate(e, t))
+    if primitive.has(sympy.Integral):
+        raise NotImplementedError(f"integral of {a}")
+    commutator = (a * primitive - primitive * a).applyfunc(sympy.simplify)
+    if any(e != 0 for e in commutator):
+        raise NotImplementedError("the drift matrix does not commute with its integral")
+    difference = primitive - primitive.subs(t, s)
+    if a.rows == 1:
+        return ImmutableMatrix([[sympy.simplify(sympy.exp(difference[0]))]]), {}
+    return ImmutableMatrix(difference.exp().applyfunc(sympy.simplify)), {}
+
+
+def _two_by_two(a: ImmutableMatrix, interval: Expr) -> tuple[ImmutableMatrix, dict[Symbol, Expr]]:
+    """exp(A r) = exp(h r) (cosh(q r) 1 + sinh(q r)/q (A - h 1)), h = tr A / 2, q^2 = h^2 - det A.
+
+    A root that is not rational stays a symbol until the integrals are done.
+    """
+    half = a.trace() / 2
+    square = sympy.factor(half**2 - a.det())
+    eye = sympy.eye(2)
+    traceless = a - half * eye
+    if square == 0:
+        return ImmutableMatrix(sympy.exp(half * interval) * (eye + interval * traceless)), {}
+    root = sympy.sqrt(square)
+    if square.is_negative:
+        omega = sympy.sqrt(-square)
+        turn = sympy.cos(omega * interval) * eye + sympy.sin(omega * interval) / omega * traceless
+        return ImmutableMatrix(sympy.exp(half * interval) * turn), {}
+    q = root if root.is_rational_function(*square.free_symbols) else sympy.Dummy("q", positive=True)
+    up, down = (sympy.exp(sympy.expand((half + e * q) * interval)) for e in (1, -1))
+    matrix = (up + down) / 2 * eye + (up - down) / (2 * q) * traceless
+    return ImmutableMatrix(matrix), {} if q is root else {q: root}
+
+
+def _definite(expression: Expr, s: Symbol, a: Expr, b: Expr) -> Expr:
+    """The integral from a to b; exponentials of linear exponents term by term, generic rates taken as not zero."""
+    total = sympy.S.Zero
+    if expression == 0:
+        return total
+    for term in sympy.Add.make_args(sympy.powsimp(sympy.expand(expression), combine="exp")):
+        outer, inner = term.as_independent(s, as_Add=False)
+        if inner == 1:
+            total += outer * (b - a)
+            continue
+        rate = sympy.simplify(sympy.diff(inner, s) / inner)
+        if not rate.has(s):
+            total += outer * (inner.subs(s, b) - inner.subs(s, a)) / rate
+            continue
+        value = sympy.integrate(inner, (s, a, b))
+        if value.has(sympy.Integral, sympy.Piecewise):
+            raise NotImplementedError(f"integral of {inner}")
+        total += outer * value
+    return total
+
+
+def _exponential(a: ImmutableMatrix, interval: Expr) -> sympy.Matrix:
+    """exp(a * interval) for constant a."""
+    tau = sympy.Dummy("tau", real=True)
+    return (sympy.Matrix(a) * tau).exp().applyfunc(lambda e: sympy.simplify(e).subs(tau, interval))
+
+
+def _vanishes_at_a_point(expression: Expr) -> bool:
+    """Whether it is zero where every symbol has some irrational-looking positive value; no proof, a safeguard."""
+    symbols = sorted(expression.free_symbols, key=str)
+    point = {v: sympy.Float(0.618 + 0.377 * k + 0.0137 * k * k, 40) for k, v in enumerate(symbols)}
+    scale = max((abs(complex(e.subs(point).evalf(30))) for e in sympy.Add.make_args(expression)), default=0.0)
+    value = expression.subs(point).evalf(30)
+    return not value.has(sympy.nan, sympy.zoo) and abs(complex(value)) <= 1e-12 * max(scale, 1.0)
+
+
+def _short(expression: Expr, budget: Budget) -> Expr:
+    short = budget.attempt("simplify", lambda: sympy.simplify(expression), share=0.3)
+    return expression if short is None else short

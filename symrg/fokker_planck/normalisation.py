@@ -1,0 +1,232 @@
+"""Integrals of stationary densities: the kernels that occur, before SymPy's general routes.
+
+- exp(quadratic) times a polynomial, over the whole space in n dimensions (Wick's theorem);
+- x^a exp(-b x^c) over (0, oo): Gamma((a + 1)/c) / (|c| b^((a + 1)/c));
+- (x - l)^a (u - x)^b over (l, u): (u - l)^(a + b + 1) B(a + 1, b + 1);
+- (A + B x^2)^(-p) over the real line: sqrt(A/B) A^(-p) B(1/2, p - 1/2).
+
+Source: Gradshteyn and Ryzhik (2007), 3.478.1, 3.196.3, 3.241.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+from sympy import Expr, Symbol
+
+from symrg.budget import Budget, Declined
+from symrg.errors import ImproperDensity, MissingAssumption
+
+__all__ = ["integral", "normalised"]
+
+Limits = Sequence[tuple[Symbol, Expr, Expr]]
+
+
+def normalised(density: Expr, limits: Limits, budget: Budget) -> Expr:
+    """`density` over its integral; an integral without closed form stays as an Integral.
+
+    Raises:
+        ImproperDensity: the integral is infinite.
+        MissingAssumption: whether it is finite depends on the sign of a parameter.
+    """
+    total = integral(density, limits, budget)
+    if total in (sympy.oo, -sympy.oo, sympy.zoo, sympy.nan) or total == 0:
+        spelled = ", ".join(f"{s} in ({a}, {b})" for s, a, b in limits)
+        raise ImproperDensity(
+            f"{density} does not normalise over {spelled}: its integral is {total}; give a bounded "
+            "domain={x: (a, b)}, or normalise=False"
+        )
+    return density / total
+
+
+def integral(weight: Expr, limits: Limits, budget: Budget, factor: Any = 1, assume_convergent: bool = False) -> Expr:
+    """The integral of factor * weight, as a closed form where one is found, else as an Integral.
+
+    Args:
+        weight: a density, up to a constant.
+        limits: (symbol, lower, upper) for each coordinate.
+        budget: seconds.
+        factor: what the density multiplies; a polynomial keeps the Gaussian route open.
+        assume_convergent: whether `weight` is known to be a density, so that undecided signs are the right ones.
+
+    Returns:
+        Expr.
+
+    Raises:
+        MissingAssumption: whether it is finite depends on the sign of a parameter.
+    """
+    factor = sympy.sympify(factor)
+    if factor == 0:
+        return sympy.S.Zero
+    whole = all((a, b) == (-sympy.oo, sympy.oo) for _, a, b in limits)
+    if whole:
+        value = budget.attempt("Gaussian", _gaussian, weight, factor, [s for s, _, _ in limits], assume_convergent)
+        if value is not None:
+            return value
+    if len(limits) == 1:
+        for route in (_power_exponential, _beta, _student):
+            value = budget.attempt(route.__name__.strip("_"), route, sympy.powsimp(factor * weight), *limits[0])
+            if value is not None:
+                return value
+    value, back = factor * weight, {}
+    for s, a, b in limits:
+        dummy = sympy.Dummy(s.name, **({"positive": True} if a == 0 and b.is_positive else {"real": True}))
+        back[dummy] = s
+        found = budget.attempt(f"integral over {s}", _integrate, value.subs(s, dummy), (dummy, a, b), share=0.4)
+        if isinstance(found, sympy.Tuple):
+            raise MissingAssumption(f"the integral is finite only if {found[1]}; declare the signs of its symbols")
+        if found is None:
+            return sympy.Integral(factor * weight, *limits)
+        value = found
+    return value.xreplace(back)
+
+
+def _gaussian(weight: Expr, factor: Expr, x: Sequence[Symbol], assume_convergent: bool) -> Expr | None:
+    outer, inner = sympy.powsimp(weight).as_independent(*x, as_Add=False)
+    exponents = [f.exp for f in sympy.Mul.make_args(inner)]
+    if not all(isinstance(f, sympy.exp) for f in sympy.Mul.make_args(inner)):
+        raise Declined("not the exponential of a polynomial")
+    phi = sympy.Poly(sympy.expand(sympy.Add(*exponents)), *x)
+    polynomial = sympy.Poly(sympy.expand(factor), *x)
+    if phi.total_degree() > 2 or any(c.has(*x) for c in (*phi.coeffs(), *polynomial.coeffs())):
+        raise Declined("not a quadratic exponent with a polynomial factor")
+    exponent = phi.as_expr()
+    precision = -sympy.hessian(exponent, list(x))
+    for k in range(1, len(x) + 1):
+        minor = sympy.factor(precision[:k, :k].det())
+        if minor.is_nonpositive:
+            return sympy.oo
+        if not minor.is_positive and not assume_convergent:
+            raise Declined(f"the sign of {minor} is not decided")
+    at_zero = dict.fromkeys(x, 0)
+    slope = sympy.Matrix([exponent.diff(s) for s in x]).subs(at_zero)
+    covariance = precision.inv().applyfunc(sympy.simplify)
+    mean = (covariance * slope).applyfunc(sympy.simplify)
+    constant = exponent.subs(at_zero) + (slope.T * mean)[0] / 2
+    total = (
+        outer
+        * sympy.sqrt((2 * sympy.pi) ** len(x) / sympy.factor(precision.det()))
+        * sympy.exp(sympy.simplify(constant))
+    )
+    if polynomial.as_expr() == 1:
+        return sympy.powsimp(sympy.powdenest(total))
+    z = [sympy.Dummy(s.name) for s in x]
+    shifted = sympy.Poly(
+        polynomial.as_expr().subs(dict(zip(x, [m + d for m, d in zip(mean, z)])), simultaneous=True), *z
+    )
+    average = sympy.Add(
+        *(c * _wick([i for i, e in enumerate(k) for _ in range(e)], covariance) for k, c in shifted.terms())
+    )
+    return sympy.simplify(total * average)
+
+
+def _wick(indices: list[int], covariance: sympy.Matrix) -> Expr:
+    """E[z_i z_j ...] of a centred Gaussian: the sum over pairings."""
+    if not indices:
+        return sympy.S.One
+    if len(indices) % 2:
+        return sympy.S.Zero
+    first, rest = indices[0], indices[1:]
+    return sympy.Add(*(covariance[first, j] * _wick(rest[:k] + rest[k + 1 :], covariance) for k, j in enumerate(rest)))
+
+
+def _power_exponential(value: Expr, x: Symbol, a: Expr, b: Expr) -> Expr | None:
+    if (a, b) != (0, sympy.oo):
+        raise Declined("not over (0, oo)")
+    outer, power, exponent = _split(value, x)
+    if exponent == 0:
+        return sympy.oo  # a power alone diverges at one end or the other
+    rate, c = (-exponent).as_independent(x, as_Add=False)
+    if not (c == x or (c.is_Pow and c.base == x and not c.exp.has(x))):
+        raise Declined("the exponent is no single power")
+    c = c.as_base_exp()[1]
+    if not c.is_positive and not c.is_negative:
+        raise Declined(f"the sign of {c} is not decided")
+    order = sympy.simplify((power + 1) / c)
+    if rate.is_negative or order.is_nonpositive:
+        return sympy.oo
+    if not rate.is_positive or not order.is_positive:
+        raise Declined(f"the signs of {rate} and {order} are not decided")
+    return outer * sympy.gamma(order) / (sympy.Abs(c) * rate**order)
+
+
+def _beta(value: Expr, x: Symbol, a: Expr, b: Expr) -> Expr | None:
+    if not (a.is_finite and b.is_finite):
+        raise Declined("not over a bounded interval")
+    orders = {a: sympy.S.One, b: sympy.S.One}
+    outer = sympy.S.One
+    inside = a + (b - a) * sympy.Rational(5, 13)
+    for f in sympy.Mul.make_args(value):
+        base, e = f.as_base_exp()
+        if not f.has(x):
+            outer *= f
+            continue
+        if e.has(x) or not base.is_polynomial(x) or base.subs(x, inside).is_positive is not True:
+            raise Declined(f"the factor {f}")
+        scale, factors = sympy.factor_list(base, x)
+        for g, multiplicity in factors:
+            slope = sympy.diff(g, x)
+            root = sympy.S.NaN if slope.has(x) else -g.subs(x, 0) / slope
+            if root not in orders:
+                raise Declined(f"the factor {f}")
+            orders[root] += multiplicity * e
+            scale *= slope**multiplicity
+        outer *= sympy.Abs(scale) ** e
+    p, q = (sympy.simplify(orders[s]) for s in (a, b))
+    if p.is_nonpositive or q.is_nonpositive:
+        return sympy.oo
+    if not (p.is_positive and q.is_positive):
+        raise Declined(f"the signs of {p} and {q} are not decided")
+    return sympy.simplify(outer) * (b - a) ** (p + q - 1) * sympy.gamma(p) * sympy.gamma(q) / sympy.gamma(p + q)
+
+
+def _student(value: Expr, x: Symbol, a: Expr, b: Expr) -> Expr | None:
+    if (a, b) != (-sympy.oo, sympy.oo):
+        raise Declined("not over the real line")
+    outer, inner = value.as_independent(x, as_Add=False)
+    base, e = inner.as_base_exp()
+    if e.has(x):
+        raise Declined("no power of a quadratic")
+    quadratic = sympy.Poly(base, x)
+    if quadratic.degree() != 2 or any(c.has(x) for c in quadratic.coeffs()):
+        raise Declined("no power of a quadratic")
+    leading, middle, last = quadratic.all_coeffs()
+    low = sympy.simplify(last - middle**2 / (4 * leading))
+    p = -e
+    excess = sympy.simplify(p - sympy.Rational(1, 2))
+    if excess.is_nonpositive:
+        return sympy.oo
+    if not (leading.is_positive and low.is_positive and excess.is_positive):
+        raise Declined("a sign is not decided")
+    return outer * sympy.sqrt(sympy.pi * low / leading) * low ** (-p) * sympy.gamma(excess) / sympy.gamma(p)
+
+
+def _split(value: Expr, x: Symbol) -> tuple[Expr, Expr, Expr]:
+    """(outer, power, exponent) with value = outer x^power exp(exponent)."""
+    outer, power, exponent = sympy.S.One, sympy.S.Zero, sympy.S.Zero
+    for f in sympy.Mul.make_args(sympy.expand_power_base(value, force=True)):
+        base, e = f.as_base_exp()
+        if not f.has(x):
+            outer *= f
+        elif base == x and not e.has(x):
+            power += e
+        elif isinstance(f, sympy.exp):
+            exponent += f.exp
+        else:
+            raise Declined(f"the factor {f}")
+    exponent = sympy.expand(exponent)
+    constant, exponent = exponent.as_independent(x, as_Add=True)
+    return outer * sympy.exp(constant), power, exponent
+
+
+def _integrate(value: Expr, limit: tuple[Symbol, Expr, Expr]) -> Expr | sympy.Tuple | None:
+    """The integral; (value, condition) where it is finite only under one; None where there is no closed form."""
+    found = sympy.integrate(value, limit)
+    if isinstance(found, sympy.Piecewise):
+        return sympy.Tuple(*found.args[0])
+    if found.has(sympy.Integral):
+        return None
+    found = sympy.simplify(found)
+    return None if found.has(sympy.I) else found
