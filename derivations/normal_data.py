@@ -1,0 +1,220 @@
+"""Bayesian inversion for normal data: equations (18) to (20), and the diffusion that the talk reads off them.
+
+y = mu + n with n ~ N(0, sigma^2) and a flat prior. In the inverse time tau = 1/T the posterior spreads like a
+diffusion; this chapter finds its equation and compares a numerical solution of it with the closed form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sympy import (
+    Add,
+    Derivative,
+    Dummy,
+    Expr,
+    Integral,
+    Mul,
+    Rational,
+    Symbol,
+    diff,
+    exp,
+    oo,
+    pi,
+    simplify,
+    solve,
+    sqrt,
+    symbols,
+)
+
+from derivations.statement import TALK, Statement
+from symrg.derivation import Derivation
+from symrg.fokker_planck import FokkerPlanck
+from symrg.verification import Claim
+
+title = "Bayesian inversion for normal data"
+
+y, mu, truth = symbols("y mu mu_*", real=True)
+sigma = Symbol("sigma", positive=True)
+T, tau = symbols("T tau", positive=True)
+
+
+def likelihood(observation: Expr = y) -> Expr:
+    """The density of one observation y = mu + n."""
+    return exp(-((observation - mu) ** 2) / (2 * sigma**2)) / sqrt(2 * pi * sigma**2)
+
+
+def divergence(at: Expr = mu) -> Expr:
+    """D_KL(truth || mu) = (mu - truth)^2 / (2 sigma^2) of two normal densities of the same width."""
+    return (at - truth) ** 2 / (2 * sigma**2)
+
+
+def posterior() -> Expr:
+    """Equation (19) as printed."""
+    return exp(-((mu - truth) ** 2) / (2 * (sigma**2 / T))) / sqrt(2 * pi * (sigma**2 / T))
+
+
+def diffused() -> Expr:
+    """Equation (20) as printed."""
+    return exp(-((mu - truth) ** 2) / (2 * sigma**2 * tau)) / sqrt(2 * pi * sigma**2 * tau)
+
+
+def diffusivity() -> Expr:
+    """The constant D for which (20) solves d_tau pi = D d_mu^2 pi, solved for and not assumed."""
+    unknown = Dummy("D")
+    density = diffused()
+    residual = simplify((diff(density, tau) - unknown * diff(density, mu, 2)) / density)
+    found = solve(residual, unknown)
+    if len(found) != 1 or found[0].has(mu, tau):
+        raise ArithmeticError(f"(20) solves no diffusion equation with a constant: {found}")
+    return found[0]
+
+
+def diffusion_equation() -> FokkerPlanck:
+    """The Fokker-Planck equation that the posterior (20) obeys in tau."""
+    return FokkerPlanck(mu, 0, diffusivity(), time=tau)
+
+
+def diffusion_derivation() -> Derivation:
+    """From the posterior in tau to its diffusion equation."""
+    density = diffused()
+    rate = simplify(diff(density, tau) / density) * density
+    curvature = simplify(diff(density, mu, 2) / density) * density
+    return (
+        Derivation("The diffusion equation of the posterior", Derivative(density, tau))
+        .step(rate, "differentiate in tau")
+        .step(diffusivity() * curvature, "compare with the second derivative in mu")
+        .step(diffusivity() * Derivative(density, (mu, 2)), "which is a diffusion with this constant")
+    )
+
+
+def posterior_derivation() -> Derivation:
+    """From the Boltzmann form (15) to the normal posterior (19)."""
+    weight = exp(-T * divergence())
+    return (
+        Derivation("The posterior at T", weight / Integral(weight, (mu, -oo, oo)))
+        .step(weight / sqrt(2 * pi * sigma**2 / T), "the normalisation is a Gaussian integral")
+        .step(posterior(), "which is a normal density of variance sigma^2/T")
+    )
+
+
+def _definition() -> Statement:
+    noise = Symbol("n", real=True)
+    density = likelihood()
+    return Statement(
+        "(18)",
+        "The inverse problem",
+        Claim(
+            y,
+            mu + noise,
+            ":=",
+            name="(18)",
+            printed=r"y = \mu + n",
+            source=f"{TALK}, slide 16",
+            consequences=(
+                Claim(Integral(density, (y, -oo, oo)), 1, name="the likelihood is normalised"),
+                Claim(Integral(y * density, (y, -oo, oo)), mu, name="its mean is mu"),
+                Claim(Integral((y - mu) ** 2 * density, (y, -oo, oo)), sigma**2, name="its variance is sigma^2"),
+            ),
+        ),
+        "a definition: y has the density of the noise, shifted by mu, so that p(y | mu) = N(mu, sigma^2)",
+    )
+
+
+def _posterior_statement() -> Statement:
+    weight = exp(-T * divergence())
+    printed = posterior()
+    mean = Integral(divergence() * printed, (mu, -oo, oo))
+    flow = Claim(
+        Derivative(printed, T),
+        -(divergence() - mean) * printed,
+        name="it solves (14), the equation of dynamical Bayes",
+    )
+    return Statement(
+        "(19)",
+        "The posterior of normal data",
+        Claim(
+            weight / Integral(weight, (mu, -oo, oo)),
+            printed,
+            name="(19)",
+            printed=r"\pi_T(\mu) = \frac{1}{\sqrt{2\pi(\sigma^2/T)}} e^{-\frac{1}{2(\sigma^2/T)}(\mu-\mu^*)^2}",
+            source=f"{TALK}, slide 16",
+        ),
+        "the solution of (14) with a flat prior, exp(-T D_KL(mu_* || mu)) normalised over the line, is what is printed",
+        instances=(flow, *_finite_data_claims()),
+        derivation=posterior_derivation,
+        remark="With T actual observations the centre is their mean, which lies sigma/sqrt(T) away from mu^*: "
+        "(14) has replaced the data by their expectation.",
+    )
+
+
+def _finite_data_claims(count: int = 3) -> tuple[Claim, Claim]:
+    """Bayes' theorem for `count` observations under a flat prior: joint density = evidence x posterior."""
+    data = symbols(f"y_1:{count + 1}", real=True)
+    joint = Mul(*(likelihood(value) for value in data))
+    mean = Add(*data) / count
+    spread = Add(*((value - mean) ** 2 for value in data))
+    evidence = exp(-spread / (2 * sigma**2)) / (sqrt(count) * (2 * pi * sigma**2) ** Rational(count - 1, 2))
+    expected = exp(-count * (mu - mean) ** 2 / (2 * sigma**2)) / sqrt(2 * pi * sigma**2 / count)
+    return (
+        Claim(joint, evidence * expected, name=f"{count} observations give it, about their mean, times their evidence"),
+        Claim(Integral(expected, (mu, -oo, oo)), 1, name="which is normalised"),
+    )
+
+
+def _inverse_time_statement() -> Statement:
+    return Statement(
+        "(20)",
+        "The posterior in the inverse time",
+        Claim(
+            posterior().subs(T, 1 / tau),
+            diffused(),
+            name="(20)",
+            printed=r"\pi_\tau = \frac{1}{\sqrt{2\pi\sigma^2\tau}} e^{-\frac{(\mu-\mu^*)^2}{2\sigma^2\tau}}",
+            source=f"{TALK}, slide 16",
+        ),
+        "(19) with T = 1/tau",
+        instances=(
+            Claim(
+                Derivative(diffused(), tau),
+                diffusivity() * Derivative(diffused(), (mu, 2)),
+                name="it solves the diffusion equation with sigma^2/2",
+            ),
+        ),
+        derivation=diffusion_derivation,
+    )
+
+
+def _diffusivity_statement() -> Statement:
+    return Statement(
+        "(20), text",
+        "The diffusivity",
+        Claim(
+            Derivative(diffused(), tau),
+            sigma**2 * Derivative(diffused(), (mu, 2)),
+            name="diffusivity",
+            printed=r"\frac{\partial \pi_\tau}{\partial \tau} = \sigma^2 \frac{\partial^2 \pi_\tau}{\partial \mu^2}",
+            source=f"{TALK}, slide 17: “the standard solution to the diffusion equation with diffusivity σ²”",
+        ),
+        "(20) solves the diffusion equation, d_tau pi = D d_mu^2 pi, with D = sigma^2",
+        derivation=diffusion_derivation,
+        remark=r"The heat kernel of diffusivity $D$ has variance $2 D \tau$, so $D = \sigma^2/2$. The sentence is "
+        r"right where “diffusivity” means the variance gained per unit of $\tau$, as in $dX = \sigma\, dW$.",
+    )
+
+
+def statements() -> tuple[Statement, ...]:
+    """(18), (19), (20), and the sentence on the diffusivity that follows them."""
+    return (_definition(), _posterior_statement(), _inverse_time_statement(), _diffusivity_statement())
+
+
+def derivations() -> tuple[Derivation, ...]:
+    """The derivations of this chapter."""
+    return posterior_derivation(), diffusion_derivation()
+
+
+def __getattr__(name: str) -> Mapping[str, Any]:
+    if name == "equations":
+        return {s.number.strip("()"): s for s in statements()}
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
