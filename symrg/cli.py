@@ -206,6 +206,10 @@ def _status(arguments: list[str]) -> int:
         return result if isinstance(result, int) and not isinstance(result, bool) else 0
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "symrg"
+        click.echo(f"Error: {error.format_message()}\n  '{path} --help' shows what there is, with examples.", err=True)
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
