@@ -156,7 +156,8 @@ def _edges(
     excess[source] = rates[2]
     for sign in (1, -1):
         _add_losses(coefficients, grid, time, values, index, tuple(sign * v for v in step), weight, loss)
-    return Direction(step, *(a.reshape(grid.shape) for a in (forward, backward, loss, excess)))
+    forward, backward, loss, excess = (a.reshape(grid.shape) for a in (forward, backward, loss, excess))
+    return Direction(step, forward, backward, loss, excess)
 
 
 def _add_losses(
@@ -233,8 +234,8 @@ def _upwind_remainder(
             continue
         step = tuple(int(j == k) for j in range(n))
         if step not in found:
-            zero = [np.zeros(grid.shape) for _ in range(4)]
-            found[step] = Direction(step, *zero)
+            forward, backward, loss, excess = (np.zeros(grid.shape) for _ in range(4))
+            found[step] = Direction(step, forward, backward, loss, excess)
         direction = found[step]
         speed = 0.5 * (rest + np.roll(rest, -1, axis=k))
         shape = [-1 if j == k else 1 for j in range(n)]

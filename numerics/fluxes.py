@@ -36,6 +36,8 @@ class Direction:
         loss: rate at which mass leaves cell x through absorbing sides along this direction.
         excess: numerical diffusion of the edge at x relative to the physical one, (Pe / 2) coth(Pe / 2) - 1;
             None where the direction has no diffusion.
+        speed: where it has none, the velocity in cells per unit time at the upper face of every cell, and at the lower
+            face of the first one: such an axis is advected (`sweeps.advect`), and its rates serve the matrix only.
     """
 
     step: tuple[int, ...]
@@ -43,6 +45,7 @@ class Direction:
     backward: np.ndarray
     loss: np.ndarray
     excess: np.ndarray | None
+    speed: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(eq=False)
@@ -54,6 +57,7 @@ class Generator:
     separable: bool
     closed: bool
     _flat: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
+    _speeds: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def flat(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Forward, backward and loss of the k-th direction, a number for each cell."""
@@ -63,6 +67,16 @@ class Generator:
             full = [np.array(np.broadcast_to(a, shape), order="C") for a in (d.forward, d.backward, d.loss)]
             self._flat[k] = (full[0].ravel(), full[1].ravel(), full[2].ravel())
         return self._flat[k]
+
+    def speeds(self, k: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Velocities of the k-th direction where it is advected, a number for each cell."""
+        given = self.directions[k].speed
+        if given is None:
+            return None
+        if k not in self._speeds:
+            upper, lower = (np.array(np.broadcast_to(a, self.grid.shape), order="C").ravel() for a in given)
+            self._speeds[k] = (upper, lower)
+        return self._speeds[k]
 
     def matrix(self):
         """The generator as a sparse matrix (CSC): columns sum to minus the loss."""
@@ -116,7 +130,8 @@ def generator(coefficients: Coefficients, grid: Grid, time: float, values: Seque
     closed = not any(a.sides.absorbing for a in grid.axes)
     if coefficients.diagonal:
         directions = [_along_axis(coefficients, grid, k, time, values) for k in range(grid.dimension)]
-        return Generator(grid, directions, coefficients.separable, closed)
+        separable = coefficients.separable and not any(coefficients.degenerate)
+        return Generator(grid, directions, separable, closed)
     from numerics.cross_diffusion import lattice_directions
 
     return Generator(grid, lattice_directions(coefficients, grid, time, values), False, closed)
@@ -206,7 +221,28 @@ def _along_axis(coefficients: Coefficients, grid: Grid, k: int, time: float, val
             loss[(slice(None),) * k + (cell,)] += rate[(slice(None),) * k + (0,)]
             side += 1
     step = tuple(int(j == k) for j in range(grid.dimension))
-    return Direction(step, forward, backward, loss, excess)
+    speed = _face_speeds(coefficients, grid, k, time, values) if degenerate else None
+    return Direction(step, forward, backward, loss, excess, speed)
+
+
+def _face_speeds(
+    coefficients: Coefficients, grid: Grid, k: int, time: float, values: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Velocities at the faces of an axis without diffusion, in cells per unit time."""
+    axis = grid.axes[k]
+    ((b, _),) = _at(coefficients.axes[k], grid, k, [axis.faces], time, values, grid.size)
+    centres, periodic = axis.centres, axis.sides.periodic
+    slope = np.empty(axis.cells + 1)
+    slope[1:-1] = np.diff(centres)
+    seam = centres[0] + axis.length - centres[-1]
+    slope[0], slope[-1] = (seam, seam) if periodic else (axis.widths[0], axis.widths[-1])
+    speed = np.array(b / slope.reshape([-1 if j == k else 1 for j in range(grid.dimension)]))
+    first, last = (slice(None),) * k + (slice(0, 1),), (slice(None),) * k + (slice(-1, None),)
+    if not periodic:
+        # nothing comes in; through a reflecting face nothing goes out either
+        speed[first] = np.minimum(speed[first], 0.0) if axis.sides.lower == "absorbing" else 0.0
+        speed[last] = np.maximum(speed[last], 0.0) if axis.sides.upper == "absorbing" else 0.0
+    return speed[(slice(None),) * k + (slice(1, None),)], speed[first]
 
 
 def _full(a: np.ndarray, k: int, length: int, pad: list[tuple[int, int]] | None) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from numerics.backward import mean_first_passage_time
 from numerics.fluxes import neighbour
 from numerics.initial import project
 from numerics.problem import Problem, axis_coordinates, make_problem, refuse_coarse_mesh, times_of
@@ -15,6 +16,8 @@ from numerics.progress import Progress
 from numerics.stepping import Record, adaptive, axis_rates, exponential, magnus_step, strang_step
 from symrg.errors import InvalidGrid, SolverFailure
 from symrg.fokker_planck import FokkerPlanck
+
+__all__ = ["mean_first_passage_time", "solve", "steady_state"]
 
 SCHEMES = ("auto", "positive", "high-order")
 
@@ -127,8 +130,7 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
     attributes["guarantees"] = "non-negative; " + (
         "mass conserved to rounding" if generator.closed else "mass lost only through absorbing sides"
     )
-    upwind = any(d.excess is None for d in generator.directions)
-    attributes["order"] = "2 in space (1 where an axis has drift but no diffusion)" if upwind else "2 in space"
+    attributes["order"] = "2 in space"
     rings = [a.sides.periodic for a in grid.axes]
     now = first
 
@@ -137,7 +139,12 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
     elif generator.separable:
         attributes["scheme"] = "positive: exponentially fitted fluxes, commutator-free Magnus steps of order 4"
     else:
-        attributes["scheme"] = "positive: exponentially fitted fluxes, Strang sweeps of order 2"
+        carried = any(d.speed is not None for d in generator.directions)
+        attributes["scheme"] = (
+            "positive: exponentially fitted fluxes"
+            + (", conservative advection where there is no diffusion" if carried else "")
+            + ", Strang sweeps of order 2"
+        )
 
     def magnus(state: np.ndarray, t: float, h: float) -> np.ndarray | None:
         return magnus_step(lambda s: axis_rates(problem.generator(s)), rings, state, t, h)
@@ -208,7 +215,7 @@ def steady_state(
             "a side is absorbing, so every density decays to zero; use reflecting or periodic sides, or ask "
             "numerics.spectrum for the slowest mode"
         )
-    balanced = _balanced(generator)
+    balanced = balanced_mass(generator)
     if balanced is not None:
         mass, method = balanced, "detailed balance: products of ratios of rates"
     else:
@@ -266,7 +273,7 @@ def _null_vector(generator) -> np.ndarray:
     return (mass / mass.sum()).reshape(generator.grid.shape)
 
 
-def _balanced(generator) -> np.ndarray | None:
+def balanced_mass(generator) -> np.ndarray | None:
     """The mass for which every edge is in detailed balance, or None where there is none."""
     grid = generator.grid
     logarithm = np.zeros(grid.shape)

@@ -221,8 +221,12 @@ def strang_step(generator: Generator, mass: np.ndarray, step: float, record: Rec
 def _swept(generator: Generator, k: int, mass: np.ndarray, tau: float, record: Record) -> np.ndarray:
     grid = generator.grid
     order, starts, ring = chains(grid.shape, generator.directions[k].step, tuple(a.sides.periodic for a in grid.axes))
-    rates = generator.flat(k)
     out = np.empty(grid.size)
+    speeds = generator.speeds(k)
+    if speeds is not None:
+        sweeps.advect(mass, *speeds, order, starts, ring, tau, out)
+        return out
+    rates = generator.flat(k)
     sweeps.sweep(mass, *rates, order, starts, ring, tau, _NONE, _NONE, out)
     lowest, highest = out.min(), out.max()
     if not lowest >= -1e-15 * highest:
@@ -250,6 +254,7 @@ def adaptive(
     total: float | None,
     record: Record,
     tick: Callable[[float], None],
+    keep_sign: bool = False,
 ) -> np.ndarray:
     """Integrate from start to stop, comparing each step with two halves; the two halves are what is kept.
 
@@ -264,6 +269,7 @@ def adaptive(
         total: conserved mass, or None.
         record: counts and error estimates.
         tick: called with the time after each step.
+        keep_sign: leave negative values as they are.
 
     Raises:
         SolverFailure: the step would become shorter than rounding allows.
@@ -279,12 +285,12 @@ def adaptive(
         whole = step(mass, time, h)
         half = None if whole is None else step(mass, time, 0.5 * h)
         result = None if half is None else step(half, time + 0.5 * h, 0.5 * h)
-        norm = float(mass.sum())
+        norm = float(np.abs(mass).sum())
         if result is not None and whole is not None:
             error = float(np.abs(result - whole).sum()) / scale / max(norm, 1e-300)
         allowed = tolerance * h / span
         if result is not None and (error <= allowed or norm == 0.0):
-            mass = settle(result, total, record)
+            mass = result if keep_sign else settle(result, total, record)
             time = stop if pieces == 1 else time + h
             record.steps += 1
             record.error += error
