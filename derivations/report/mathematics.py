@@ -43,11 +43,23 @@ class Mathematics:
 
     def _set(self, latex: str, displaystyle: bool) -> Markup:
         try:
-            return Markup(self._converter.convert_with_local_state(latex, displaystyle=displaystyle))
+            return Markup(self._converter.convert_with_local_state(_unnested(latex), displaystyle=displaystyle))
         except LatexError as error:
             raise FormulaNotSet(
                 f"no MathML for the formula {latex!r}: {str(error).splitlines()[0]}; write it with amsmath commands"
             ) from error
+
+
+def _unnested(latex: str) -> str:
+    r"""Mathematics inside ``\text{ $x$ }`` brought out of it, because the converter knows none there."""
+
+    def split(match: re.Match[str]) -> str:
+        parts = match[1].split("$")
+        if len(parts) % 2 == 0:
+            return match[0]
+        return "".join(p if k % 2 else rf"\text{{{p}}}" for k, p in enumerate(parts) if p)
+
+    return re.sub(r"\\text\{((?:[^{}$]|\\[{}]|\$[^$]*\$)*)\}", split, latex)
 
 
 def embedded_font() -> str:
