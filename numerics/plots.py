@@ -77,7 +77,8 @@ def density(solution: Any, times: int | Iterable[float] = 6, exact: Any = None, 
         axes.plot(x, solution.isel(time=k).values, color=colour, label=f"t = {now:.4g}")
         if exact is not None:
             every = slice(None, None, max(1, len(x) // 40))
-            axes.plot(x[every], _evaluated(exact, {name: x[every], "time": now, "t": now}), ".", color=colour, ms=3)
+            dots = _evaluated(exact, {name: x[every], "time": now, "t": now})
+            axes.plot(x[every], dots, ".", color="black", ms=2.5, label="exact" if k == chosen[-1] else None)
     axes.set_xlabel(f"${latex(sp.Symbol(name))}$")
     axes.set_ylabel("density")
     axes.legend(frameon=False)

@@ -65,7 +65,7 @@ def test_density_draws_the_times_with_the_exact_solution():
     solution = xr.DataArray(values, {"time": times, "x": grid}, ("time", "x"), "density")
     t = sp.Symbol("t", positive=True)
     axes = plots.density(solution, times=[1.0, 2.0], exact=sp.exp(-(x**2) / (4 * t)) / sp.sqrt(4 * sp.pi * t))
-    assert [label.get_text() for label in axes.get_legend().get_texts()] == ["t = 1", "t = 2"]
+    assert [label.get_text() for label in axes.get_legend().get_texts()] == ["t = 1", "t = 2", "exact"]
     drawn, dots = axes.lines[0], axes.lines[1]
     assert np.allclose(drawn.get_ydata(), values[1])
     assert np.allclose(dots.get_ydata(), np.interp(dots.get_xdata(), grid, values[1]))
