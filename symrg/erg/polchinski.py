@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from sympy import (
@@ -19,12 +20,12 @@ from sympy import (
     ImmutableMatrix,
     Integral,
     Matrix,
-    Rational,
     S,
     Symbol,
     diff,
     exp,
     expand,
+    factor,
     log,
     oo,
     pi,
@@ -298,7 +299,8 @@ class PolchinskiFlow(Typeset):
         difference = initial - self.covariance
         flowed = simplify((identity + matrix * difference).inv() * matrix)
         constant = log((identity + matrix * difference).det()) / 2 - log(initial.det() / self.covariance.det()) / 2
-        return expand((self.field.T * flowed * self.field)[0]) * Rational(1, 2) + simplify(constant)
+        quadratic = (factor(entry) * x * y for entry, (x, y) in zip(flowed, product(self.modes, repeat=2)))
+        return Add(*quadratic) / 2 + simplify(constant)
 
     def latex(self) -> str:
         """The flow of the interaction with its covariance written out."""

@@ -1,0 +1,298 @@
+"""Exact renormalisation as diffusion: equations (4) to (11), checked on a field with finitely many modes.
+
+One mode carries all of the structure, since (8)-(11) are diagonal in momentum; two coupled modes stand beside it. The
+powers of 2 pi of momentum space are absorbed in the modes' normalisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sympy import (
+    Add,
+    Derivative,
+    Expr,
+    Function,
+    Integral,
+    Matrix,
+    Rational,
+    Symbol,
+    diff,
+    exp,
+    factor,
+    log,
+    oo,
+    pi,
+    simplify,
+    sqrt,
+    symbols,
+)
+
+from derivations.statement import TALK, Statement
+from symrg.derivation import Derivation
+from symrg.erg import PolchinskiFlow, rational_cutoff
+from symrg.verification import Claim
+
+title = "Exact renormalisation as diffusion"
+
+phi, phi_1, phi_2 = symbols("phi phi_1 phi_2", real=True)
+G, K, Lambda, g, start = symbols("G K Lambda g Lambda_0", positive=True)
+cutoff = Function("K", positive=True)(Lambda)
+interaction = Function("S", real=True)(phi)
+
+
+def one_mode() -> PolchinskiFlow:
+    """Any kernel, any cutoff function, any interaction, on one mode."""
+    return PolchinskiFlow(phi, G, cutoff, Lambda, interaction)
+
+
+def two_modes() -> PolchinskiFlow:
+    """Two coupled modes with a rational cutoff and a quartic interaction."""
+    kernel = Matrix([[2, Rational(1, 3)], [Rational(1, 3), 1]])
+    quartic = g * (phi_1 + phi_2) ** 4 + phi_1 * phi_2**2
+    return PolchinskiFlow((phi_1, phi_2), kernel, rational_cutoff()(Rational(1), Lambda), Lambda, quartic)
+
+
+def density_flow(flow: PolchinskiFlow) -> tuple[Expr, Expr]:
+    """P = exp(-S_0 - S_int) at one scale, and its derivative by ln Lambda as the derived flow of S_int gives it."""
+    density = exp(-flow.free_action - flow.interaction)
+    rate = -density * (Lambda * diff(flow.free_action, Lambda) + flow.action_flow())
+    return density, rate
+
+
+def printed_right_side(flow: PolchinskiFlow, diffusion: Expr, drift: Expr) -> Expr:
+    """`diffusion` C d d P + `drift` d(P C d V) with C and V of (11)."""
+    density, _ = density_flow(flow)
+    form = flow.printed_form()
+    terms = []
+    for i, x in enumerate(flow.modes):
+        for j, z in enumerate(flow.modes):
+            c = form.regulator[i, j]
+            terms.append(diffusion * c * Derivative(density, x, z))
+            terms.append(drift * Derivative(density * c * diff(form.potential, z), x))
+    return Add(*terms)
+
+
+def flow_derivation() -> Derivation:
+    """From the conserved partition function to the Fokker-Planck equation of one mode."""
+    flow = one_mode()
+    density, rate = density_flow(flow)
+    form = flow.printed_form()
+    velocity = flow.derived()
+    slope = velocity.potential[0] * diff(interaction, phi) + velocity.linear[0] * phi
+    flux = density * slope
+    right = form.diffusion_factor * form.regulator[0] * diff(density, phi, 2) + form.drift_factor * diff(
+        density * form.regulator[0] * diff(form.potential, phi), phi
+    )
+    return (
+        Derivation("Polchinski's flow as a Fokker-Planck equation", rate, notation=r"\frac{d P_\Lambda}{d \ln\Lambda}")
+        .step(diff(flux, phi), "it is a divergence, so (6) holds where the flux vanishes at infinity")
+        .step(right, "written with the C and V of (11)")
+    )
+
+
+def _talk(equation: str, slide: int) -> str:
+    return f"{TALK}, slide {slide}, equation {equation}"
+
+
+def _weight() -> Statement:
+    action = Function("S", real=True)(phi)
+    weight = Function("P", positive=True)(phi)
+    return Statement(
+        "(4)",
+        "A field theory as a probability distribution",
+        Claim(
+            weight,
+            exp(-action),
+            ":=",
+            name="(4)",
+            printed=r"\hat{P}_\Lambda[\Phi] = e^{-S_\Lambda[\Phi|\lambda]}",
+            source=_talk("(4)", 7),
+            consequences=(
+                Claim(-log(weight), action, name="the action is minus the logarithm of the weight"),
+                Claim(
+                    -diff(log(weight), phi) * weight, weight * diff(action, phi), name="its score is minus the force"
+                ),
+            ),
+        ),
+        "a definition of the action S = -ln P, up to the normalisation of P",
+    )
+
+
+def _flow() -> Statement:
+    return Statement(
+        "(5)",
+        "A flow on the space of distributions",
+        Claim(
+            Symbol("P_Lambda"),
+            Symbol("F"),
+            "~",
+            name="(5)",
+            printed=r"-\frac{d}{d \ln \Lambda} P_\Lambda = \mathcal{F}[P_\Lambda]",
+            source=_talk("(5)", 7),
+            missing="F is left open. With (6) it must be the divergence of a current that vanishes at infinity; with "
+            "Polchinski's scheme it is minus the right side of (8)-(10) in their corrected form, whose diffusion is then "
+            "positive: the flow runs towards the infrared, d/d(-ln Lambda).",
+        ),
+        "schematic: it names the generator F of a flow to lower scales without saying what it is",
+    )
+
+
+def _conservation() -> Statement:
+    flow = PolchinskiFlow(phi, G, rational_cutoff()(Rational(1), Lambda), Lambda)
+    action = flow.gaussian_interaction(g, start)
+    whole = flow.free_action + action
+    curvature = factor(diff(whole, phi, 2))
+    density = exp(-curvature * phi**2 / 2) * exp(-whole.subs(phi, 0))
+    initial = flow.covariance[0].subs(Lambda, start)
+    total = sqrt(2 * pi / (1 / initial + g))
+    walls = Claim(
+        Integral(diff(exp(-(phi**2)) * phi, phi), (phi, 0, 1)),
+        exp(-1),
+        name="between walls the flux through them is lost: there (6) fails",
+    )
+    return Statement(
+        "(6)",
+        "The partition function is preserved",
+        Claim(
+            Integral(density, (phi, -oo, oo)),
+            total,
+            conditions=(Lambda < start,),
+            name="(6)",
+            printed=r"\frac{d}{d \ln \Lambda} \int_{\mathcal{F}} \mathcal{D}\phi \ P_\Lambda[\phi] = 0",
+            source=_talk("(6)", 8),
+        ),
+        "a principle; read here as: with the flow of S_int derived from it, the integral of P_Lambda of an interacting "
+        "Gaussian theory is the same at every scale below the one where it starts",
+        instances=(walls,),
+        derivation=flow_derivation,
+        remark="It needs a current that vanishes at infinity; in a box with open walls it fails.",
+    )
+
+
+def _scheme() -> Statement:
+    weight = exp(-(phi**2) * G / (2 * K))
+    norm = Integral(weight, (phi, -oo, oo))
+    return Statement(
+        "(7)",
+        "Polchinski's scheme",
+        Claim(
+            Function("P", positive=True)(phi),
+            exp(-(phi**2) * G / (2 * K)) * exp(-interaction),
+            ":=",
+            name="(7)",
+            printed=r"P_\Lambda[\phi] \propto e^{-\frac{1}{2} \int \frac{d^d p}{(2\pi)^d} \phi(p) G(p^2) K_\Lambda^{-1}(p^2) "
+            r"\phi(-p)} e^{-S_{int,\Lambda}[\phi]}",
+            source=_talk("(7)", 8),
+            consequences=(
+                Claim(
+                    Integral(phi**2 * weight, (phi, -oo, oo)) / norm,
+                    K / G,
+                    name="the two-point function of the free theory is K/G",
+                ),
+            ),
+        ),
+        "a definition: a Gaussian weight with the regulated two-point function K/G, times the interaction",
+    )
+
+
+def _propagator() -> Statement:
+    weight = exp(-(phi**2) * G / 2)
+    return Statement(
+        "(7), text",
+        "Which of G and its inverse is the propagator",
+        Claim(
+            Integral(phi**2 * weight, (phi, -oo, oo)) / Integral(weight, (phi, -oo, oo)),
+            G,
+            name="propagator",
+            printed=r"\langle \phi(p)\, \phi(-p) \rangle = G(p^2)",
+            source=f"{TALK}, slide 9: “a free field theory with propagator G(p²)”",
+        ),
+        "the free theory without cutoff (K = 1) has the two-point function G",
+        remark=r"In (7) $G$ multiplies $\phi\phi$ in the action: it is the inverse propagator, $p^2 + m^2$ for a free scalar.",
+    )
+
+
+def _fokker_planck() -> Statement:
+    flow = one_mode()
+    _, rate = density_flow(flow)
+    pair = two_modes()
+    _, pair_rate = density_flow(pair)
+    half = -Rational(1, 2)
+    return Statement(
+        "(8)-(10)",
+        "The flow as a Fokker-Planck equation",
+        Claim(
+            rate,
+            printed_right_side(flow, Rational(1), Rational(1)),
+            name="(8)-(10)",
+            printed=r"\frac{d}{d \ln \Lambda} P_\Lambda[\phi] = \int_{M \times M} d^d x d^d y \left\{ C_\Lambda^{Pol.}(x, y) "
+            r"\frac{\delta^2 P_\Lambda[\phi]}{\delta \phi(x) \delta \phi(y)} + \frac{\delta}{\delta \phi(x)} \left( "
+            r"P_\Lambda[\phi] C_\Lambda^{Pol.}(x, y) \frac{\delta V_\Lambda^{Pol.}[\phi]}{\delta \phi(y)} \right) \right\}"
+            r" \equiv \Delta P_\Lambda[\phi] + \operatorname{div} \left( P_\Lambda[\phi] "
+            r"\operatorname{grad}_{C_\Lambda^{Pol.}} V_\Lambda^{Pol.}[\phi] \right)",
+            source=_talk("(8)-(10)", 10),
+        ),
+        "with C and V of (11) and the flow of S_int that (6) demands, for any kernel, cutoff function and interaction",
+        derivation=flow_derivation,
+        remark=r"Both terms need the factor $-\frac{1}{2}$: $-\frac{d P_\Lambda}{d\ln\Lambda} = \frac{1}{2} \Delta P_\Lambda + "
+        r"\frac{1}{2} \mathrm{div}(P_\Lambda\, \mathrm{grad}\, V)$. The sign is that of (5), the half that of the action: "
+        r"$V = 2 S_0$ as (11) prints it.",
+    ), Statement(
+        "(8)-(10), corrected",
+        "The same with the factors found",
+        Claim(rate, printed_right_side(flow, half, half), name="one mode, any kernel, cutoff and interaction"),
+        "d P/d ln Lambda = -(C d d P + d(P C d V))/2",
+        instances=(
+            Claim(
+                simplify(pair_rate / density_flow(pair)[0]),
+                simplify(printed_right_side(pair, half, half) / density_flow(pair)[0]),
+                name="two coupled modes with a quartic interaction",
+            ),
+        ),
+        derivation=flow_derivation,
+    )
+
+
+def _data() -> Statement:
+    flow = one_mode()
+    form = flow.printed_form()
+    return Statement(
+        "(11)",
+        "The regulator and the potential",
+        Claim(
+            Symbol("C^Pol"),
+            form.regulator[0],
+            ":=",
+            name="(11)",
+            printed=r"C_\Lambda^{Pol.}(p^2) = (2\pi)^d G(p^2)^{-1} \frac{\partial K_\Lambda(p^2)}{\partial \ln \Lambda}; \quad "
+            r"V_\Lambda^{Pol.}[\phi] = \int \frac{d^d p}{(2\pi)^d} \phi(p) G(p^2) K_\Lambda^{-1}(p^2) \phi(-p)",
+            source=_talk("(11)", 10),
+            consequences=(
+                Claim(
+                    form.regulator[0],
+                    Lambda * Derivative(cutoff / G, Lambda),
+                    name="C is the flow of the two-point function",
+                ),
+                Claim(form.potential, 2 * flow.free_action, name="V is twice the free action"),
+            ),
+        ),
+        "definitions of C and V; V has no factor 1/2, so that V = 2 S_0",
+    )
+
+
+def statements() -> tuple[Statement, ...]:
+    """(4) to (11), with the sentence on the propagator and the corrected flow."""
+    return (_weight(), _flow(), _conservation(), _scheme(), _propagator(), *_fokker_planck(), _data())
+
+
+def derivations() -> tuple[Derivation, ...]:
+    """The derivations of this chapter."""
+    return (flow_derivation(),)
+
+
+def __getattr__(name: str) -> Mapping[str, Any]:
+    if name == "equations":
+        return {s.number.replace("(", "").replace(")", ""): s for s in statements()}
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
