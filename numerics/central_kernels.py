@@ -112,7 +112,7 @@ def add_differences(first, second, weight, outer, n, inner, h, both, out):
     fastmath=True,
 )
 def apply_central(p, drift, diffusion, crossed, shape, spacing, flux, product, out):
-    """out = - d_i(mu^i p) + d_i d_j(D^ij p); diffusion holds D^ij for i <= j row by row, `crossed` which are not zero."""
+    """out = - d_i(mu^i p) + d_i d_j(D^ij p); diffusion holds D^ij for i <= j, `crossed` which are not zero."""
     d = shape.size
     size = p.size
     weight = np.empty(1)

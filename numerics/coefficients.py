@@ -24,11 +24,13 @@ class Component:
 
     Attributes:
         expressions: what is evaluated.
+        coordinates: of the equation.
         depends: for each coordinate, whether any of the expressions contains it.
         kernel: compiled function of the coordinates, the time and the parameters.
     """
 
     expressions: tuple[sympy.Expr, ...]
+    coordinates: tuple[sympy.Symbol, ...]
     depends: tuple[bool, ...]
     kernel: Any
 
@@ -101,6 +103,7 @@ def _component(expressions: Sequence[sympy.Expr], equation: FokkerPlanck) -> Com
     arguments = (*equation.coordinates, equation.time, *equation.parameters)
     return Component(
         tuple(expressions),
+        equation.coordinates,
         tuple(any(e.has(c) for e in expressions) for c in equation.coordinates),
         compiled(tuple(expressions), arguments),
     )
@@ -131,18 +134,13 @@ def evaluate(
             where = np.argwhere(~np.isfinite(np.broadcast_to(value, np.broadcast_shapes(*(u.shape for u in used)))))[0]
             at = ", ".join(
                 f"{c} = {np.broadcast_to(u, np.broadcast_shapes(*(v.shape for v in used)))[tuple(where)]:.6g}"
-                for c, u in zip(names_of(component, names), used)
+                for c, u in zip(component.coordinates, used)
             )
             raise InvalidEquation(
                 f"{name} = {expression} is not finite at {at}, time {time:.6g}"
                 f"{_listed(values)}; choose a domain or parameter values where the equation is defined"
             )
     return results
-
-
-def names_of(component: Component, names: Sequence[str]) -> Sequence[str]:
-    """Placeholder names of the coordinates of a component."""
-    return [f"x{k}" for k in range(len(component.depends))]
 
 
 def _listed(values: Sequence[float]) -> str:

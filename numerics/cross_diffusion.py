@@ -156,8 +156,8 @@ def _edges(
     excess[source] = rates[2]
     for sign in (1, -1):
         _add_losses(coefficients, grid, time, values, index, tuple(sign * v for v in step), weight, loss)
-    forward, backward, loss, excess = (a.reshape(grid.shape) for a in (forward, backward, loss, excess))
-    return Direction(step, forward, backward, loss, excess)
+    laid = [a.reshape(grid.shape) for a in (forward, backward, loss, excess)]
+    return Direction(step, laid[0], laid[1], laid[2], laid[3])
 
 
 def _add_losses(

@@ -20,7 +20,21 @@ from numerics.boundary import Sides, by_axis
 from symrg.errors import InvalidGrid
 
 FEWEST_CELLS = 4
-REACH = 7.0  # kappa of the maps of infinite intervals: the last face is sinh(7) = 548 scales away
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What the map of an infinite axis is built for.
+
+    Attributes:
+        centre: where the cells are smallest (on the line).
+        scale: the length that they resolve there.
+        far: how far from the centre the outer faces lie, at least.
+    """
+
+    centre: float = 0.0
+    scale: float = 1.0
+    far: float = 500.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +136,7 @@ def make_grid(
     domain: Any,
     shape: Any,
     sides: Sequence[Sides],
-    spread: Mapping[sympy.Symbol, tuple[float, float]] | None = None,
+    spread: Mapping[sympy.Symbol, Spread] | None = None,
 ) -> Grid:
     """The grid of a domain.
 
@@ -132,7 +146,7 @@ def make_grid(
             of cell faces. In one dimension the bare interval will do.
         shape: cells along each axis; an int stands for all axes. None where the faces are given.
         sides: boundary conditions of each axis.
-        spread: centre and scale for axes with infinite ends; (0, 1) where it is not given.
+        spread: for axes with infinite ends.
 
     Raises:
         InvalidGrid: an interval is missing, empty or not a number, or a shape does not fit.
@@ -155,12 +169,9 @@ def make_grid(
         raise InvalidGrid(f"shape is {shape!r}; expected {count} whole numbers of cells") from None
     if len(cells) != count or not exact:
         raise InvalidGrid(f"shape is {shape!r}; expected {count} whole numbers of cells, one for each coordinate")
-    return Grid(
-        tuple(
-            _axis(c, intervals[c], n, s, (spread or {}).get(c, (0.0, 1.0)))
-            for c, n, s in zip(coordinates, cells, sides)
-        )
-    )
+    spread = spread or {}
+    axes = [_axis(c, intervals[c], n, s, spread.get(c, Spread())) for c, n, s in zip(coordinates, cells, sides)]
+    return Grid(tuple(axes))
 
 
 def infinite(domain: Any) -> bool:
@@ -171,7 +182,7 @@ def infinite(domain: Any) -> bool:
         return False
 
 
-def _axis(symbol: sympy.Symbol, given: Any, cells: int | None, sides: Sides, spread: tuple[float, float]) -> Axis:
+def _axis(symbol: sympy.Symbol, given: Any, cells: int | None, sides: Sides, spread: Spread) -> Axis:
     try:
         ends = [_number(end, f"domain of {symbol}") for end in given]
     except TypeError:
@@ -200,19 +211,18 @@ def _axis(symbol: sympy.Symbol, given: Any, cells: int | None, sides: Sides, spr
     return _mapped(symbol, low, high, cells, sides, spread)
 
 
-def _mapped(
-    symbol: sympy.Symbol, low: float, high: float, cells: int, sides: Sides, spread: tuple[float, float]
-) -> Axis:
-    centre, scale = spread
+def _mapped(symbol: sympy.Symbol, low: float, high: float, cells: int, sides: Sides, spread: Spread) -> Axis:
+    centre, scale = spread.centre, spread.scale
     u = np.arange(2 * cells + 1) / (2 * cells)
     if math.isinf(low) and math.isinf(high):
-        u = REACH * (2 * u - 1)
-        x, du = centre + scale * np.sinh(u), scale * np.cosh(u) * (2 * REACH / cells)
+        reach = math.asinh(max(spread.far / scale, 20.0))
+        u = reach * (2 * u - 1)
+        x, du = centre + scale * np.sinh(u), scale * np.cosh(u) * (2 * reach / cells)
     else:
         sign, origin = (1.0, low) if math.isinf(high) else (-1.0, high)
         u = u if sign > 0 else u[::-1]
         scale = max(abs(centre - origin), scale)
-        reach = 0.5 * REACH + 1.0
+        reach = math.asinh(math.sqrt(max((abs(centre - origin) + spread.far) / scale, 20.0)))
         x = origin + sign * scale * np.sinh(reach * u) ** 2
         du = scale * np.sinh(2 * reach * u) * (reach / cells)
     return Axis(symbol, x[::2].copy(), x[1::2].copy(), sides, du[1::2].copy(), "mapped")

@@ -11,7 +11,7 @@ import sympy
 
 from numerics.coefficients import compiled, values_for
 from numerics.fluxes import gauss
-from numerics.grid import REACH, Grid, broadcast
+from numerics.grid import Grid, Spread, broadcast
 from symrg.errors import InvalidState
 from symrg.fokker_planck import FokkerPlanck
 
@@ -46,6 +46,8 @@ def project(
             raise InvalidState(
                 f"the initial function gave no array of shape {grid.shape} for the coordinate arrays: {reason}"
             ) from reason
+    elif initial is None:
+        raise InvalidState("the initial state is missing: give initial=expression, function or array")
     else:
         try:
             density = np.array(initial, dtype=float)
@@ -166,8 +168,8 @@ def _refuse_truncation(
 
 def spread_of(
     initial: Any, equation: FokkerPlanck, domain: Mapping[Any, Any], parameters: Mapping[Any, Any] | None, start: float
-) -> dict[sympy.Symbol, tuple[float, float]]:
-    """Centre and scale of an expression along axes with infinite ends, from its mean and standard deviation.
+) -> dict[sympy.Symbol, Spread]:
+    """Mean and standard deviation of an expression, for axes with infinite ends.
 
     Args:
         initial: the initial state; anything but an expression gives no information.
@@ -185,7 +187,7 @@ def spread_of(
         low, high = float(domain[c][0]), float(domain[c][-1])
         u = (np.arange(count) + 0.5) / count
         if np.isinf(low) and np.isinf(high):
-            v = 2 * REACH * (2 * u - 1)
+            v = 14 * (2 * u - 1)
             x, dx = 1e-3 * np.sinh(v), 1e-3 * np.cosh(v)
         elif np.isinf(low) or np.isinf(high):
             v = 10 * (2 * u - 1)
@@ -207,5 +209,5 @@ def spread_of(
             mean = float((marginal * x).sum() / total)
             deviation = float(np.sqrt(max((marginal * (x - mean) ** 2).sum() / total, 0.0)))
             if deviation > 0:
-                found[c] = (mean, deviation)
+                found[c] = Spread(mean, deviation, 1e4 * deviation)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ import sympy
 
 from numerics.boundary import by_axis, sides_of
 from numerics.coefficients import Coefficients, check_names, coefficients_of, parameter_values
+from numerics.extent import ROUGH_CELLS
 from numerics.fluxes import Generator, coarse_mesh, generator
-from numerics.grid import Grid, infinite, make_grid
+from numerics.grid import Grid, Spread, infinite, make_grid
 from numerics.initial import spread_of
 from symrg.errors import InvalidEquation, InvalidGrid
 from symrg.fokker_planck import FokkerPlanck
@@ -24,12 +25,19 @@ COARSE = 2.0  # numerical diffusion, relative to the physical one, beyond which 
 
 @dataclass(eq=False)
 class Problem:
-    """An equation on a grid with numbers for its parameters."""
+    """An equation on a grid with numbers for its parameters.
+
+    Attributes:
+        unbounded: whether an axis is infinite.
+        rough: what the initial state says about the infinite axes.
+    """
 
     equation: FokkerPlanck
     grid: Grid
     coefficients: Coefficients
     values: tuple[float, ...]
+    unbounded: bool = False
+    rough: dict[sympy.Symbol, Spread] = field(default_factory=dict)
 
     def generator(self, time: float) -> Generator:
         """The discrete generator at a time."""
@@ -45,6 +53,7 @@ def make_problem(
     initial: Any = None,
     start: float = 0.0,
     states: int = 1,
+    spread: dict[sympy.Symbol, Spread] | None = None,
 ) -> Problem:
     """Check the arguments of a task and build what it needs.
 
@@ -57,6 +66,7 @@ def make_problem(
         initial: initial state, for the scale of infinite axes and the names of its parameters.
         start: time of the initial state.
         states: how many states are kept, for the estimate of memory.
+        spread: of the infinite axes; None takes it from the initial state.
 
     Raises:
         InvalidEquation: not a FokkerPlanck, too many dimensions, parameters without a value or unknown ones.
@@ -76,16 +86,24 @@ def make_problem(
     values = parameter_values(equation, parameters)
     sides = sides_of(boundary, coordinates)
     _refuse_size(shape, len(coordinates), states)
-    spread = None
-    if isinstance(domain, Mapping):
-        intervals = by_axis(domain, coordinates, "domain")
-        if set(intervals) == set(coordinates) and any(infinite(v) for v in intervals.values()):
-            spread = spread_of(initial, equation, intervals, parameters, start)
-    elif infinite(domain) and len(coordinates) == 1:
-        spread = spread_of(initial, equation, {coordinates[0]: domain}, parameters, start)
+    intervals = by_axis(domain, coordinates, "domain") if isinstance(domain, Mapping) else {coordinates[0]: domain}
+    unbounded = len(intervals) == len(coordinates) and any(infinite(v) for v in intervals.values())
+    rough: dict[sympy.Symbol, Spread] = {}
+    if unbounded and spread is None:
+        rough = spread_of(initial, equation, intervals, parameters, start)
+        spread = rough or {c: Spread(0.0, 1.0, 1e4) for c in coordinates}
     grid = make_grid(coordinates, domain, shape, sides, spread)
     _refuse_size(grid.shape, len(coordinates), states)
-    return Problem(equation, grid, coefficients_of(equation), values)
+    return Problem(equation, grid, coefficients_of(equation), values, unbounded, rough)
+
+
+def rough_shape(problem: Problem) -> tuple[int | None, ...]:
+    """Cells for a rough first solution: many along infinite axes, few along finite ones."""
+    cells = ROUGH_CELLS[problem.grid.dimension]
+    return tuple(
+        cells if a.kind == "mapped" else None if a.kind == "stretched" else min(a.cells, cells)
+        for a in problem.grid.axes
+    )
 
 
 def _refuse_size(shape: Any, dimension: int, states: int) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from numerics.backward import mean_first_passage_time
+from numerics.extent import spreads
 from numerics.fluxes import neighbour
 from numerics.initial import project
-from numerics.problem import Problem, axis_coordinates, make_problem, refuse_coarse_mesh, times_of
+from numerics.problem import Problem, axis_coordinates, make_problem, refuse_coarse_mesh, rough_shape, times_of
 from numerics.progress import Progress
 from numerics.stepping import Record, adaptive, axis_rates, exponential, magnus_step, strang_step
 from symrg.errors import InvalidGrid, SolverFailure
@@ -75,12 +76,27 @@ def solve(
     if not (isinstance(tolerance, (int, float)) and 0 < tolerance < 1):
         raise InvalidGrid(f"tolerance is {tolerance!r}; expected a number between 0 and 1")
     problem = make_problem(equation, domain, shape, boundary, parameters, initial, first, len(wanted))
+    if problem.unbounded:
+        spread = _extent(problem, domain, boundary, parameters, initial, wanted, first)
+        problem = make_problem(equation, domain, shape, boundary, parameters, initial, first, len(wanted), spread)
     density = project(initial, equation, problem.grid, first, parameters)
     if scheme == "high-order":
         from numerics.central import evolve_central as evolve
     else:
         evolve = _evolve_positive
     return _collected(problem, density, wanted, first, tolerance, evolve, progress)
+
+
+def _extent(problem, domain, boundary, parameters, initial, wanted, first):
+    """Centre, scale and reach of infinite axes, from a rough solution that starts from the same state."""
+    if isinstance(initial, (np.ndarray, list)) and not callable(initial):
+        return problem.rough or None
+    rough = make_problem(
+        problem.equation, domain, rough_shape(problem), boundary, parameters, initial, first, len(wanted)
+    )
+    density = project(initial, problem.equation, rough.grid, first, parameters)
+    states = list(_evolve_positive(rough, density, wanted, first, 1e-2, lambda now: None, {}, rough=True))
+    return spreads(rough.grid, states, problem.rough)
 
 
 def _collected(problem: Problem, density, wanted, first, tolerance, evolve, progress):
@@ -117,12 +133,12 @@ def _collected(problem: Problem, density, wanted, first, tolerance, evolve, prog
     )
 
 
-def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, attributes):
+def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, attributes, rough=False):
     """Yield the density at each wanted time; fill `attributes`."""
     grid, coefficients = problem.grid, problem.coefficients
     mass = density * grid.volumes
     generator = problem.generator(first)
-    excess = refuse_coarse_mesh(generator, mass, f"at time {first:g}")
+    excess = 0.0 if rough else refuse_coarse_mesh(generator, mass, f"at time {first:g}")
     record = Record()
     scale = float(mass.sum())
     total = scale if generator.closed else None
@@ -166,7 +182,8 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
                 generator = problem.generator(time)
             if not np.all(np.isfinite(mass)):
                 raise SolverFailure(f"the density is no longer finite at time {time:g}")
-            excess = max(excess, refuse_coarse_mesh(generator, mass, f"at time {time:g}"))
+            if not rough:
+                excess = max(excess, refuse_coarse_mesh(generator, mass, f"at time {time:g}"))
             now = time
             tick(now)
         attributes["error_estimate"] = float(record.error)
@@ -208,6 +225,11 @@ def steady_state(
         SolverFailure: the stationary density is not unique on this grid.
     """
     problem = make_problem(equation, domain, shape, boundary, parameters, None, float(time))
+    if problem.unbounded:
+        rough = make_problem(equation, domain, rough_shape(problem), boundary, parameters, None, float(time))
+        mass, _ = _stationary(rough.generator(float(time)))
+        spread = spreads(rough.grid, [mass / rough.grid.volumes])
+        problem = make_problem(equation, domain, shape, boundary, parameters, None, float(time), 1, spread)
     grid = problem.grid
     generator = problem.generator(float(time))
     if not generator.closed:
@@ -215,11 +237,7 @@ def steady_state(
             "a side is absorbing, so every density decays to zero; use reflecting or periodic sides, or ask "
             "numerics.spectrum for the slowest mode"
         )
-    balanced = balanced_mass(generator)
-    if balanced is not None:
-        mass, method = balanced, "detailed balance: products of ratios of rates"
-    else:
-        mass, method = _null_vector(generator), "null vector of the sparse generator"
+    mass, method = _stationary(generator)
     residual = float(np.abs(generator.matrix() @ mass.ravel()).sum())
     excess = refuse_coarse_mesh(generator, mass, "of the stationary state")
     from xarray import DataArray
@@ -231,6 +249,14 @@ def steady_state(
         name="density",
         attrs={"method": method, "residual": residual, "mass": float(mass.sum()), "numerical_diffusion": excess},
     )
+
+
+def _stationary(generator) -> tuple[np.ndarray, str]:
+    """The stationary mass and how it was found."""
+    balanced = balanced_mass(generator)
+    if balanced is not None:
+        return balanced, "detailed balance: products of ratios of rates"
+    return _null_vector(generator), "null vector of the sparse generator"
 
 
 def _null_vector(generator) -> np.ndarray:
