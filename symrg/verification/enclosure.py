@@ -94,6 +94,9 @@ def _compile(node: sp.Basic, compiled: Callable[[sp.Basic], Evaluate]) -> Evalua
     if name in _CONSTANTS:
         return _CONSTANTS[name]
     if isinstance(node, sp.Add):
+        if len(node.args) == 2 and node.args[0] == -1 and isinstance(node.args[1], sp.exp):
+            exponent = compiled(node.args[1].args[0])
+            return lambda point: exponent(point).expm1()
         return _add([compiled(a) for a in node.args])
     if isinstance(node, sp.Mul):
         return _mul([compiled(a) for a in node.args])
@@ -748,7 +751,16 @@ def _derivative(node: sp.Basic, compiled: Callable[[sp.Basic], Evaluate]) -> Eva
 
 
 def _logarithm(node: sp.log, compiled: Callable[[sp.Basic], Evaluate]) -> Evaluate:
-    inner = compiled(node.args[0])
+    argument = node.args[0]
+    inner = compiled(argument)
+    if isinstance(argument, sp.Add) and argument.args[0] == 1:
+        rest = compiled(argument - 1)
+
+        def near_one(point: Point) -> acb:
+            z = rest(point)
+            return z.log1p() if z.abs_upper() < arb(1) / 2 else (z + 1).log(analytic=point.analytic)
+
+        return near_one
 
     def value(point: Point) -> acb:
         return inner(point).log(analytic=point.analytic)

@@ -12,6 +12,8 @@ from symrg.budget import Budget
 from symrg.errors import InvalidClaim
 from symrg.verification.ball import BallWitness
 from symrg.verification.claim import Claim
+from symrg.verification.floating import FloatingWitness
+from symrg.verification.other_system import MaximaWitness
 from symrg.verification.reading import Reading
 from symrg.verification.symbolic import SymbolicWitness
 from symrg.verification.witness import Evidence, Outcome, Witness
@@ -104,7 +106,11 @@ def examine(reading: Reading, limit: Budget, witnesses: Sequence[Witness] | None
     ball = BallWitness().examine(reading, Budget(max(0.45 * limit.remaining, 0.01)))
     if ball.outcome is Outcome.REFUTED:
         return (ball,)
-    found = [ball, SymbolicWitness().examine(reading, Budget(max(0.5 * limit.remaining, 0.01)))]
+    found = [ball, SymbolicWitness().examine(reading, Budget(max(0.4 * limit.remaining, 0.01)))]
+    if found[1].outcome is not Outcome.HOLDS:
+        found.append(MaximaWitness().examine(reading, Budget(max(0.3 * limit.remaining, 0.01))))
+    if len({e.kind for e in found if e.outcome is Outcome.HOLDS}) < 2:
+        found.append(FloatingWitness().examine(reading, Budget(max(0.9 * limit.remaining, 0.01))))
     return tuple(found)
 
 
