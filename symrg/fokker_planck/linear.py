@@ -18,6 +18,7 @@ from typing import Any
 
 import sympy
 from sympy import Expr, ImmutableMatrix, Symbol
+from sympy.simplify.fu import TR8
 
 from symrg.budget import Budget
 from symrg.errors import ImproperDensity, InvalidEquation
@@ -204,7 +205,10 @@ def _definite(expression: Expr, s: Symbol, a: Expr, b: Expr) -> Expr:
     total = sympy.S.Zero
     if expression == 0:
         return total
-    for term in sympy.Add.make_args(sympy.powsimp(sympy.expand(expression), combine="exp")):
+    expression = sympy.expand(expression)
+    if expression.has(sympy.cos, sympy.sin):
+        expression = sympy.expand(TR8(expression))
+    for term in sympy.Add.make_args(sympy.powsimp(expression, combine="exp")):
         outer, inner = term.as_independent(s, as_Add=False)
         if inner == 1:
             total += outer * (b - a)
@@ -213,11 +217,25 @@ def _definite(expression: Expr, s: Symbol, a: Expr, b: Expr) -> Expr:
         if not rate.has(s):
             total += outer * (inner.subs(s, b) - inner.subs(s, a)) / rate
             continue
-        value = sympy.integrate(inner, (s, a, b))
+        value = _oscillating(inner, s, a, b)
+        if value is None:
+            value = sympy.integrate(inner, (s, a, b))
         if value.has(sympy.Integral, sympy.Piecewise):
             raise NotImplementedError(f"integral of {inner}")
         total += outer * value
     return total
+
+
+def _oscillating(f: Expr, s: Symbol, a: Expr, b: Expr) -> Expr | None:
+    """For f = exp(alpha s) cos(beta s + c) or sin: f'' = 2 alpha f' - (alpha^2 + beta^2) f, which integrates f."""
+    alpha, beta = sympy.S.Zero, sympy.S.Zero
+    for factor in sympy.Mul.make_args(f):
+        slope = sympy.diff(factor.args[0], s) if isinstance(factor, (sympy.exp, sympy.cos, sympy.sin)) else None
+        if slope is None or slope.has(s) or (not isinstance(factor, sympy.exp) and beta != 0):
+            return None
+        alpha, beta = (alpha + slope, beta) if isinstance(factor, sympy.exp) else (alpha, slope)
+    primitive = (2 * alpha * f - sympy.diff(f, s)) / (alpha**2 + beta**2)
+    return primitive.subs(s, b) - primitive.subs(s, a)
 
 
 def _exponential(a: ImmutableMatrix, interval: Expr) -> sympy.Matrix:

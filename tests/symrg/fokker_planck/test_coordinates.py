@@ -45,7 +45,9 @@ few = settings(max_examples=10, deadline=None, suppress_health_check=[HealthChec
 @given(
     st.sampled_from([Z, 1 / Z, Z**2, 1 + Z]),
     st.sampled_from([Z, 1 + Z**2, Z**3]),
-    st.sampled_from([(log(Z), exp(y)), (1 / Z, 1 / Symbol("q", positive=True)), (Z**2, sqrt(Symbol("q", positive=True)))]),
+    st.sampled_from(
+        [(log(Z), exp(y)), (1 / Z, 1 / Symbol("q", positive=True)), (Z**2, sqrt(Symbol("q", positive=True)))]
+    ),
 )
 def test_the_map_and_its_inverse_lead_to_the_same_equation(drift, diffusion, maps):
     forward, backward = maps

@@ -61,7 +61,14 @@ def test_exact_solutions_have_no_residual_and_their_neighbours_have_one(name):
     equation, p = SOLVED[name]
     assert equation.residual(p) == 0
     assert simplify(diff(p, t) - equation.rhs(p)) == 0
-    point = {x: Rational(2, 3), X: Rational(4, 3), y: Rational(1, 2), k: Rational(3, 4), s: Rational(5, 4), t: Rational(4, 5)}
+    point = {
+        x: Rational(2, 3),
+        X: Rational(4, 3),
+        y: Rational(1, 2),
+        k: Rational(3, 4),
+        s: Rational(5, 4),
+        t: Rational(4, 5),
+    }
     twice = FokkerPlanck(equation.coordinates, equation.drift, 2 * equation.diffusion, t)
     assert abs(twice.residual(p).subs(point).evalf()) > 1e-3
     reversed_drift = FokkerPlanck(equation.coordinates, -equation.drift, equation.diffusion, t)
@@ -101,7 +108,7 @@ def test_what_the_value_knows_of_itself():
     assert (f.dimension, f.parameters, f.autonomous, f.degenerate) == (2, (T, k), False, True)
     assert OU.autonomous
     assert not OU.degenerate
-    assert OU == FokkerPlanck((x,), [-k * x], [[s**2 / 2]], time=t)
+    assert FokkerPlanck((x,), [-k * x], [[s**2 / 2]], time=t) == OU
     assert hash(OU) == hash(FokkerPlanck((x,), Matrix([-k * x]), Matrix([[s**2 / 2]]), t))
     with pytest.raises(dataclasses.FrozenInstanceError):
         OU.drift = 0

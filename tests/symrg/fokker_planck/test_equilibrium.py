@@ -14,6 +14,7 @@ from sympy import (
     exp,
     eye,
     integrate,
+    lambdify,
     log,
     oo,
     pi,
@@ -30,6 +31,20 @@ k, s, T, w = symbols("k sigma T omega", positive=True)
 t = Symbol("t", positive=True)
 X = Symbol("X", positive=True)
 KRAMERS = FokkerPlanck((x, v), (v, -k * v - x**3 + x), [[0, 0], [0, k * T]], time=t)
+
+
+def quadrature(p, c, a, b):
+    """Numerical integral with the substitution c = a + exp(u), sinh(u) or a sigmoid, which tames either end."""
+    u = Symbol("u", real=True)
+    if a == -oo:
+        inner = (exp(u) - exp(-u)) / 2
+    elif b == oo:
+        inner = a + exp(u)
+    else:
+        inner = a + (b - a) / (1 + exp(-u))
+    f = lambdify(u, (p * 1).subs(c, inner) * diff(inner, u), "mpmath")
+    step = 0.05
+    return float(sum(f(step * i) for i in range(-500, 501) if abs(step * i) < 25) * step)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +69,9 @@ def test_stationary_densities_are_stationary_and_normalised(equation, domain):
     assert equation.residual(p * (1 + equation.coordinates[0] ** 2)) != 0
     numbers = {k: Rational(5, 2), s: Rational(3, 4), T: Rational(4, 5), w: Rational(6, 5)}
     p = p.subs(numbers)
-    limits = [(c, *domain.get(c, (0 if c.is_positive else -12, 12 if not c.is_positive else 60))) for c in equation.coordinates]
+    limits = [(c, *domain.get(c, (0 if c.is_positive else -oo, oo))) for c in equation.coordinates]
     if len(limits) == 1:
-        assert abs(float(Integral(p, limits[0]).evalf()) - 1) < 1e-6
+        assert abs(quadrature(p, *limits[0]) - 1) < 1e-6
     else:
         step, size = 0.2, 40
         grid = [(-size / 2 + i) * step for i in range(size + 1)]
@@ -166,11 +181,11 @@ def test_gradient_flow_of_the_relative_entropy():
     flow = f.gradient_flow()
     assert simplify(flow.stationary - exp(-(x**2)) / sqrt(pi)) == 0
     p = exp(-((x - 1) ** 2)) / sqrt(pi)
-    assert simplify(f.current(p)[0] - flow.velocity(p)[0] * p) == 0
-    dissipated = integrate(simplify(flow.dissipation_density(p)), (x, -oo, oo))
-    decrease = -integrate(simplify(f.rhs(p) * log(p / flow.stationary)), (x, -oo, oo))
-    assert simplify(dissipated - decrease) == 0
-    assert dissipated > 0
+    assert simplify(f.current(p)[0] / p - flow.velocity(p)[0]) == 0
+    dissipated = quadrature(flow.dissipation_density(p), x, -oo, oo)
+    decrease = quadrature(-f.rhs(p) * log(p / flow.stationary), x, -oo, oo)
+    assert abs(dissipated - decrease) < 1e-9
+    assert dissipated > 1
     for refused in (FokkerPlanck((x, y), (-x - y, -y + x), eye(2)), KRAMERS):
         with pytest.raises(NoDetailedBalance, match="no gradient flow"):
             refused.gradient_flow()
