@@ -402,7 +402,7 @@ def advect_line(mass, speed, tau, ring, foot, slope, out):
     "void(float64[::1], float64[::1], float64[::1], int64[::1], int64[::1], boolean, float64, float64[::1])", cache=True
 )
 def advect(mass, speed, first, order, starts, ring, tau, out):
-    """`advect_line` along every chain; `speed` is that of upper faces, `first` that of the lower face of first cells."""
+    """`advect_line` along every chain; `speed` is that of upper faces, `first` that of the first lower face."""
     longest = 0
     for c in range(starts.size - 1):
         longest = max(longest, starts[c + 1] - starts[c])
