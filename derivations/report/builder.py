@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
 
-from derivations.report.content import Entry, Step, Witness, Working, slug
+from derivations.report.content import Block, Chapter, Entry, Formula, Step, Witness, Working, slug
+from derivations.statement import Statement
 from symrg.derivation import Derivation
 from symrg.typesetting import latex
 from symrg.verification import Claim, Evidence, Verdict
@@ -99,6 +105,91 @@ def entry(
         line=line,
         source=claim.source or "",
     )
+
+
+def statement_entry(statement: Statement, verdict: Verdict, **where: Any) -> Entry:
+    """A statement of the talk, with its verdict, as an entry of the ledger.
+
+    Args:
+        statement: as printed and as read.
+        verdict: what `statement.verify()` gave.
+        where: chapter, working, code and line, as in `Entry`.
+    """
+    reasons = [statement.remark, verdict.reason.replace("$", "")]
+    made = entry(
+        statement.number,
+        verdict,
+        name=statement.title,
+        reading=statement.reading,
+        reason=" ".join(r[:1].upper() + r[1:].rstrip(".") + "." for r in reasons if r),
+        **where,
+    )
+    return replace(made, printed=statement.latex())
+
+
+def chapter(
+    module: ModuleType,
+    verdicts: Mapping[str, Verdict],
+    links: Mapping[str, Sequence[Verdict]] | None = None,
+    extra: Sequence[Block] = (),
+) -> tuple[Chapter, tuple[Entry, ...]]:
+    """A chapter of the talk and its entries of the ledger, from the module that derives it.
+
+    Args:
+        module: with `title`, `statements()`, `derivations()` and a docstring that introduces it.
+        verdicts: number of the statement -> its verdict.
+        links: title of the derivation -> the verdicts of its links.
+        extra: figures, tables and text that follow.
+    """
+    links = links or {}
+    path = module.__name__.replace(".", "/") + ".py"
+    blocks: list[Block] = list(_paragraphs(module.__doc__ or ""))
+    shown: dict[str, Working] = {}
+    for derivation in module.derivations():
+        shown[derivation.title] = working(derivation, links.get(derivation.title, ()))
+    entries = []
+    for statement in module.statements():
+        blocks.append(Formula(statement.latex(), statement.number, f"{statement.title}: {statement.reading}"))
+        derivation = statement.derivation() if statement.derivation else None
+        if derivation is not None and derivation.title not in shown:
+            shown[derivation.title] = working(derivation, links.get(derivation.title, ()))
+        entries.append(
+            statement_entry(
+                statement,
+                verdicts[statement.number],
+                chapter=module.title,
+                working=shown[derivation.title].identifier if derivation is not None else "",
+                code=path,
+                line=_line(statement, module),
+            )
+        )
+    found = Chapter(module.title, (*blocks, *shown.values(), *extra), _span(module.statements()), path)
+    return found, tuple(entries)
+
+
+def source_of(*modules: ModuleType) -> dict[str, str]:
+    """The source of the modules, as `Report.code` takes it."""
+    return {m.__name__.replace(".", "/") + ".py": inspect.getsource(m) for m in modules}
+
+
+def _span(statements: Sequence[Statement]) -> str:
+    """The numbers of a chapter from the first to the last: "(4)-(11)"."""
+    numbers = sorted({int(n) for s in statements for n in re.findall(r"\d+", s.number)})
+    if not numbers:
+        return ""
+    return f"({numbers[0]})" if len(numbers) == 1 else f"({numbers[0]})-({numbers[-1]})"
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """A docstring as running text: its first line, then its paragraphs."""
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        yield " ".join(paragraph.replace("$", "").split())
+
+
+def _line(statement: Statement, module: ModuleType) -> int:
+    """Where in the module the derivation of a statement starts; 0 where it has none there."""
+    code = getattr(statement.derivation, "__code__", None)
+    return code.co_firstlineno if code is not None and code.co_filename == getattr(module, "__file__", None) else 0
 
 
 def _detail(evidence: Evidence) -> str:

@@ -258,6 +258,11 @@ class Report:
         return {s: n for s in VERDICTS if (n := sum(entry.status == s for entry in self.ledger))}
 
 
+def label(number: str) -> str:
+    """How a number is shown: "3" as (3), "(20), text" as it is."""
+    return number if "(" in number or not number else f"({number})"
+
+
 def slug(text: str) -> str:
     """Letters, digits and hyphens: a name that a link can carry."""
     return re.sub(r"[^a-z0-9]+", "-", re.sub(r"\$[^$]*\$", "", text).lower()).strip("-") or "x"

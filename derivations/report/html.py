@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from derivations.report.content import VERDICTS, Figure, Formula, Report, Table, Working, code_anchor, slug
+from derivations.report.content import VERDICTS, Figure, Formula, Report, Table, Working, code_anchor, label, slug
 from derivations.report.mathematics import FONT_FAMILY, Mathematics, embedded_font
 from symrg.errors import SymrgError
 from symrg.typesetting import chain
@@ -57,7 +57,9 @@ def render(report: Report) -> str:
         "inline": mathematics.inline,
         "display": mathematics.block,
         "derivation": lambda w: _derivation(mathematics, w),
+        "folded": _folded,
         "kind": _kind,
+        "label": label,
         "slug": slug,
         "sortkey": _sort_key,
         "is_number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
@@ -89,9 +91,19 @@ def _kind(block: Any) -> str:
     return {str: "text", Formula: "formula", Working: "working", Figure: "figure", Table: "table"}[type(block)]
 
 
+def _folded(text: str, most: int = 320) -> tuple[str, str]:
+    """A long text as its first sentences and the rest; mathematics is not cut."""
+    if len(text) <= most:
+        return text, ""
+    for match in reversed(list(re.finditer(r"[.;] ", text[:most]))):
+        if text[: match.start()].count("$") % 2 == 0:
+            return text[: match.start() + 1], text[match.end() :]
+    return text, ""
+
+
 def _sort_key(number: str) -> str:
     """Equation numbers in the order of the talk: "9" before "14", "14" before "14b"."""
-    return re.sub(r"\d+", lambda m: m.group().zfill(4), number)
+    return re.sub(r"\d+", lambda m: m.group().zfill(4), number.replace("(", "").replace(")", ""))
 
 
 def _source(environment: Environment, name: str) -> str:

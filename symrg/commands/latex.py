@@ -72,7 +72,8 @@ def _text(target: str, document: bool | None, what: str | None, budget: float | 
         names = chapter_names()
         if not names:
             raise click.UsageError("no chapters are installed; the package 'derivations' brings them")
-        sections: list[Any] = [_chapter_section(chapter(name)) for name in names]
+        chapters = sorted((chapter(name) for name in names), key=_first_number)
+        sections: list[Any] = [_chapter_section(found) for found in chapters]
         title, whole = "Derivations", document is not False
     elif target in chapter_names():
         sections = [_chapter_section(chapter(target))]
@@ -110,8 +111,15 @@ def _chapter_section(found: Any) -> Section:
     from symrg.typesetting import Equation, Section
     from symrg.typesetting.derivations import derivation_section
 
-    equations = [Equation(claim.latex(), tag=number) for number, claim in found.equations.items()]
+    equations = [
+        Equation(claim.latex(), tag=getattr(claim, "number", number)) for number, claim in found.equations.items()
+    ]
     return Section(found.title, (*equations, *(derivation_section(d) for d in found.derivations())))
+
+
+def _first_number(found: Any) -> float:
+    numbers = [re.match(r"\d+", number) for number in found.equations]
+    return min((float(m.group()) for m in numbers if m), default=float("inf"))
 
 
 def _equation(number: str) -> Any:

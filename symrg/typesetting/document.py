@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from symrg.typesetting.lines import LINE_WIDTH, chain_rows, display
 
 _PREAMBLE = r"""\documentclass[11pt]{article}
-\usepackage[T1]{fontenc}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}\usepackage[T1]{fontenc}}{}
 \usepackage[utf8]{inputenc}
 \usepackage{amsmath,amssymb,mathtools}
 \usepackage{booktabs}
@@ -47,7 +47,7 @@ class Equation:
 
     Attributes:
         body: LaTeX without an environment; broken where it is too long.
-        tag: the number it carries, e.g. "3"; None numbers it automatically, "" not at all.
+        tag: the number it carries, e.g. "3" or "(20), text"; None numbers it automatically, "" not at all.
         label: for ``\eqref``.
     """
 
@@ -130,8 +130,14 @@ def equation(block: Equation, limit: float = LINE_WIDTH) -> str:
     label = rf"\label{{{block.label}}}" if block.label else ""
     if block.tag is None:
         return f"\\begin{{equation}}{label}\n{body}\n\\end{{equation}}"
-    tag = rf"\tag{{{block.tag}}}" if block.tag else ""
-    return f"\\begin{{equation*}}\n{body}{tag}{label}\n\\end{{equation*}}"
+    return f"\\begin{{equation*}}\n{body}{_tag(block.tag)}{label}\n\\end{{equation*}}"
+
+
+def _tag(number: str) -> str:
+    r"""``\tag{3}`` shows (3); a number with parentheses of its own, "(20), text", is shown as it is."""
+    if not number:
+        return ""
+    return rf"\tag*{{{escape(number)}}}" if "(" in number else rf"\tag{{{escape(number)}}}"
 
 
 def _chain(block: Chain, limit: float = LINE_WIDTH) -> str:
@@ -141,7 +147,7 @@ def _chain(block: Chain, limit: float = LINE_WIDTH) -> str:
         last = k == len(block.steps) - 1
         mark = "" if last and block.tag is None else r"\notag"
         if last and block.tag:
-            mark = rf"\tag{{{block.tag}}}"
+            mark = _tag(block.tag)
         rows = [row + r" \notag" for row in rows[:-1]] + [f"{rows[-1]} {mark}".rstrip()]
         text = " \\\\\n".join(rows)
         if reason:

@@ -1,11 +1,14 @@
 """From derivations and verdicts to the parts of a report."""
 
+from types import ModuleType
+
 import sympy as sp
 
-from derivations.report.builder import entry, working
+from derivations.report.builder import chapter, entry, working
 from derivations.report.content import Chapter, Report
 from derivations.report.document import article
 from derivations.report.html import render
+from derivations.statement import Statement
 from symrg import Claim, Derivation, verify
 
 x = sp.Symbol("x", real=True)
@@ -45,3 +48,30 @@ def test_the_parts_make_a_page_and_an_article():
     assert "Pythagoras" in page
     assert "binomial theorem" in page
     assert "Pythagoras" in article(report)
+
+
+def test_a_chapter_of_the_talk():
+    module = ModuleType("derivations.sample")
+    module.__doc__ = "A chapter: equations (3) to (5).\n\nWhat it says."
+    module.title = "A chapter"
+    claims = {
+        "(3)": Claim(sp.sin(x) ** 2 + sp.cos(x) ** 2, sp.Integer(1), name="(3)", printed=r"s^2 + c^2 = 1"),
+        "(5), text": Claim(sp.sin(x), x, name="(5)"),
+    }
+    statements = tuple(
+        Statement(
+            number, f"title {number}", claim, "for real $x$", derivation=(lambda: CHAIN) if number == "(3)" else None
+        )
+        for number, claim in claims.items()
+    )
+    module.statements = lambda: statements
+    module.derivations = lambda: (INNER,)
+    made, entries = chapter(module, {s.number: s.verify(20) for s in statements})
+    assert made.equations == "(3)-(5)"
+    assert made.blocks[0] == "A chapter: equations (3) to (5)."
+    assert [e.status for e in entries] == ["holds", entries[1].status]
+    assert entries[1].status != "holds"
+    page = render(Report("T", (made,), entries))
+    assert "(5), text" in page
+    assert "#derivation-cosine-and-sine" in page
+    assert r"\tag*{(5), text}" in article(Report("T", (made,), entries))

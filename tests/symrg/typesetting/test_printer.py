@@ -65,6 +65,8 @@ def test_prints_as_a_paper_would(expression, printed):
         ("mu2", r"\mu_{2}"),
         ("σ", r"\sigma"),
         ("count", r"\mathrm{count}"),
+        ("dmu", r"d\mu"),
+        ("dx", "dx"),
         ("D_KL", r"D_{\mathrm{KL}}"),
         ("I_ij", "I_{i j}"),
         ("x'", "x'"),
@@ -133,7 +135,7 @@ class Reader:
 
     def product(self):
         value = self.factor()
-        while self.peek() not in ("", "+", "-", ")", "}", r"\right"):
+        while self.peek() not in ("", "+", "-", ")", "}", "/", r"\right"):
             if self.peek() == r"\cdot":
                 self.take()
             value *= self.factor()
@@ -165,7 +167,12 @@ class Reader:
             value = self.group() / self.group()
         elif token == r"\sqrt":
             self.take()
-            value = self.group() ** 0.5
+            degree = 2
+            if self.peek() == "[":
+                self.take()
+                degree = int(self.take())
+                self.take("]")
+            value = self.group() ** (1 / degree)
         elif token == r"\ln":
             self.take()
             power = self.power()
@@ -188,7 +195,12 @@ class Reader:
         if self.peek() != "^":
             return 1
         self.take()
-        value = self.group()
+        self.take("{")
+        value = self.sum()
+        if self.peek() == "/":
+            self.take()
+            value /= self.atom()
+        self.take("}")
         return int(value) if value == int(value) else value
 
 
