@@ -106,3 +106,7 @@ class UndefinedSymbol(SymrgError, ValueError):
 
 class InvalidArguments(SymrgError, TypeError):
     """Arguments of a compiled function, or their declaration, are not what it takes; the message names them."""
+
+
+class Disagreement(SymrgError, ArithmeticError):
+    """A closed form and an independent computation gave different numbers; neither is returned."""

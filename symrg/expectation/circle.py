@@ -1,0 +1,192 @@
+"""Integrals over a circle: Fourier modes of exp(a cos k x + b sin k x) are Bessel functions (DLMF 10.32.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy
+from sympy import S
+
+from symrg.budget import Declined
+
+_TRIG = (sympy.sin, sympy.cos, sympy.tan)
+
+
+def applies(log_density: sympy.Expr, factor: sympy.Expr, x: sympy.Symbol, lower: sympy.Expr, upper: sympy.Expr) -> bool:
+    """Whether the interval is a full turn and the variable stands in trigonometric functions."""
+    if not any(node.has(x) for e in (log_density, factor) for node in e.atoms(*_TRIG)):
+        return False
+    return sympy.expand(upper - lower - 2 * sympy.pi) == 0
+
+
+def integral(
+    log_density: sympy.Expr,
+    factor: sympy.Expr,
+    x: sympy.Symbol,
+    sign: Callable[[sympy.Expr], int],
+    point: dict[sympy.Symbol, sympy.Expr],
+) -> sympy.Expr:
+    """int factor exp(log_density) dx over a full turn.
+
+    Raises:
+        Declined: the exponent is not a single harmonic, or the rest is not rational in exp(i x).
+    """
+    log_density = _only_harmonics(log_density, x)
+    constant, moving = log_density.as_independent(x, as_Add=True)
+    rational = S.One
+    exponent = S.Zero
+    for term in sympy.Add.make_args(moving):
+        if term == 0:
+            continue
+        coefficient, rest = term.as_independent(x, as_Add=False)
+        if isinstance(rest, sympy.log):
+            rational *= rest.args[0] ** coefficient
+        else:
+            exponent += term
+    if exponent == 0:
+        return sympy.exp(constant) * _residues(rational * factor, x, point)
+    if rational != 1:
+        raise Declined("exponential and powers of trigonometric functions together")
+    harmonic, a, b = _harmonic(exponent, x)
+    kappa = sympy.factor_terms(sympy.trigsimp(a**2 + b**2))
+    kappa = sympy.sqrt(kappa)
+    if kappa.is_nonnegative is None or kappa.has(sympy.Abs):
+        kappa = kappa.replace(sympy.Abs, lambda e: e if sign(e) >= 0 else -e)
+    cosine, sine = sympy.simplify(a / kappa), sympy.simplify(b / kappa)
+    # x -> x + mu/k with (cos mu, sin mu) = (a, b)/kappa: the exponent becomes kappa cos(k x).
+    z = sympy.Dummy("z")
+    if harmonic != 1:
+        mode = _modes(factor, x, z, harmonic, cosine, sine)
+    else:
+        mode = _modes(factor, x, z, 1, cosine, sine)
+    total = S.Zero
+    for power, coefficient in mode.items():
+        n = abs(power)
+        total += coefficient * _bessel_i(n, kappa)
+    return sympy.exp(constant) * 2 * sympy.pi * sympy.expand(total)
+
+
+def _only_harmonics(expression: sympy.Expr, x: sympy.Symbol) -> sympy.Expr:
+    expression = sympy.expand(expression)
+    return sympy.expand(
+        expression.replace(
+            lambda e: isinstance(e, _TRIG) and e.has(x),
+            lambda e: _angle_sum(e, x),
+        )
+    )
+
+
+def _angle_sum(node: sympy.Expr, x: sympy.Symbol) -> sympy.Expr:
+    argument = sympy.expand(node.args[0])
+    shift, turn = argument.as_independent(x, as_Add=True)
+    k = turn.coeff(x)
+    if isinstance(node, sympy.tan) or not k.is_Integer or sympy.expand(turn - k * x) != 0:
+        raise Declined(f"{node} is no harmonic")
+    c, s = sympy.cos(k * x), sympy.sin(k * x)
+    if shift == 0:
+        return node
+    if isinstance(node, sympy.cos):
+        return c * sympy.cos(shift) - s * sympy.sin(shift)
+    return s * sympy.cos(shift) + c * sympy.sin(shift)
+
+
+def _harmonic(exponent: sympy.Expr, x: sympy.Symbol) -> tuple[int, sympy.Expr, sympy.Expr]:
+    """k, a, b of a cos k x + b sin k x."""
+    found: dict[int, list[sympy.Expr]] = {}
+    for term in sympy.Add.make_args(sympy.expand(exponent)):
+        coefficient, rest = term.as_independent(x, as_Add=False)
+        if not isinstance(rest, (sympy.cos, sympy.sin)):
+            raise Declined(f"{rest} in the exponent")
+        k = int(rest.args[0].coeff(x))
+        pair = found.setdefault(abs(k), [S.Zero, S.Zero])
+        if isinstance(rest, sympy.cos):
+            pair[0] += coefficient
+        else:
+            pair[1] += coefficient if k > 0 else -coefficient
+    if len(found) != 1:
+        raise Declined("several harmonics in the exponent")
+    ((k, (a, b)),) = found.items()
+    return k, a, b
+
+
+def _modes(
+    factor: sympy.Expr, x: sympy.Symbol, z: sympy.Symbol, harmonic: int, cosine: sympy.Expr, sine: sympy.Expr
+) -> dict[int, sympy.Expr]:
+    """Coefficients of cos(n k x) after the turn by mu/k; other modes integrate to zero."""
+    turn = cosine + S.ImaginaryUnit * sine
+
+    def swap(node: sympy.Expr) -> sympy.Expr:
+        e = _angle_sum(node, x)
+        parts = {}
+        for leaf in e.atoms(sympy.cos, sympy.sin):
+            if leaf.has(x):
+                k = leaf.args[0].coeff(x)
+                up = z**k
+                parts[leaf] = (
+                    (up + 1 / up) / 2 if isinstance(leaf, sympy.cos) else (up - 1 / up) / (2 * S.ImaginaryUnit)
+                )
+        return e.xreplace(parts)
+
+    swapped = sympy.expand(factor.replace(lambda e: isinstance(e, _TRIG) and e.has(x), swap))
+    if swapped.has(x):
+        raise Declined("the angle itself is not periodic")
+    found: dict[int, sympy.Expr] = {}
+    for term in sympy.Add.make_args(swapped):
+        coefficient, rest = term.as_independent(z, as_Add=False)
+        base, power = rest.as_base_exp() if rest != 1 else (z, S.Zero)
+        if base != z or not power.is_Integer:
+            raise Declined("not a trigonometric polynomial")
+        n, left = divmod(int(power), harmonic)
+        if left:
+            continue
+        found[n] = (
+            found.get(n, S.Zero) + coefficient * turn**n
+            if n >= 0
+            else found.get(n, S.Zero) + coefficient * (cosine - S.ImaginaryUnit * sine) ** (-n)
+        )
+    result: dict[int, sympy.Expr] = {}
+    for n, coefficient in found.items():
+        result[abs(n)] = result.get(abs(n), S.Zero) + coefficient
+    return {n: sympy.trigsimp(sympy.expand(c)) for n, c in result.items()}
+
+
+def _bessel_i(n: int, kappa: sympy.Expr) -> sympy.Expr:
+    """I_n in terms of I_0 and I_1 by the recurrence I_(n+1) = I_(n-1) - (2 n/kappa) I_n."""
+    if n < 2:
+        return sympy.besseli(n, kappa)
+    return _bessel_i(n - 2, kappa) - 2 * (n - 1) / kappa * _bessel_i(n - 1, kappa)
+
+
+def _residues(function: sympy.Expr, x: sympy.Symbol, point: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
+    """int R(cos x, sin x) dx over a turn by the residues inside the unit circle."""
+    z = sympy.Dummy("z")
+
+    def swap(node: sympy.Expr) -> sympy.Expr:
+        k = node.args[0].coeff(x)
+        up = z**k
+        if isinstance(node, sympy.cos):
+            return (up + 1 / up) / 2
+        return (up - 1 / up) / (2 * S.ImaginaryUnit)
+
+    flat = _only_harmonics(function, x).replace(lambda e: isinstance(e, (sympy.cos, sympy.sin)) and e.has(x), swap)
+    if flat.has(x):
+        raise Declined("the angle itself is not periodic")
+    rational = sympy.cancel(sympy.together(flat / z))
+    if not rational.is_rational_function(z):
+        raise Declined("not rational in exp(i x)")
+    numerator, denominator = rational.as_numer_denom()
+    total = S.Zero
+    for factor, multiplicity in sympy.factor_list(denominator, z)[1]:
+        for root in sympy.roots(factor, z):
+            value = complex(root.xreplace(point).evalf())
+            if abs(abs(value) - 1) < 1e-9:
+                raise Declined("a pole on the circle")
+            if abs(value) < 1:
+                rest = (
+                    sympy.cancel(rational * (z - root) ** multiplicity)
+                    if root.is_Rational
+                    else (numerator / sympy.quo(sympy.expand(denominator), (z - root) ** multiplicity, z))
+                )
+                derivative = sympy.diff(rest, z, multiplicity - 1) / sympy.factorial(multiplicity - 1)
+                total += derivative.subs(z, root)
+    return sympy.simplify(2 * sympy.pi * total)

@@ -1,0 +1,141 @@
+"""The density that the engine works on: a log-density over axes, with parameters, constants and domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy
+from sympy import S
+
+from symrg.support import Axis
+
+KINKED = (sympy.Abs, sympy.sign, sympy.Heaviside, sympy.Piecewise, sympy.Max, sympy.Min)
+
+
+@dataclass(frozen=True)
+class Density:
+    """exp(log_density) over the axes (inner first).
+
+    Attributes:
+        log_density: logarithm of the density.
+        axes: coordinates with limits.
+        symbols: parameters and constants, everything that needs a value.
+        domain: relationals that they obey beyond their assumptions.
+    """
+
+    log_density: sympy.Expr
+    axes: tuple[Axis, ...]
+    symbols: tuple[sympy.Symbol, ...]
+    domain: tuple[sympy.Basic, ...] = ()
+
+    @property
+    def sample(self) -> tuple[sympy.Symbol, ...]:
+        """Coordinates in the order of integration."""
+        return tuple(axis.symbol for axis in self.axes)
+
+    def allows(self, point: Mapping[sympy.Symbol, sympy.Expr]) -> bool:
+        """Whether the limits are ordered and the domain holds at a point."""
+        for relation in self.domain:
+            if relation.subs(point) not in (True, S.true):
+                return False
+        for axis in self.axes:
+            if not axis.points and not (axis.free_symbols & set(self.sample)):
+                lower, upper = axis.lower.subs(point), axis.upper.subs(point)
+                if (lower < upper) not in (True, S.true) and not (axis.discrete and lower == upper):
+                    return False
+        return True
+
+    @cached_property
+    def terms(self) -> tuple[sympy.Expr, ...]:
+        """Additive terms of the log-density, logarithms of products split."""
+        return sympy.Add.make_args(split_logarithms(self.log_density))
+
+    @cached_property
+    def groups(self) -> tuple[frozenset[sympy.Symbol], ...]:
+        """Coordinates that depend on each other, directly or through limits."""
+        links = [t.free_symbols & set(self.sample) for t in self.terms]
+        links += [({axis.symbol} | axis.free_symbols) & set(self.sample) for axis in self.axes]
+        groups: list[set[sympy.Symbol]] = []
+        for link in links:
+            if link:
+                touching = [g for g in groups if g & link]
+                groups = [g for g in groups if not g & link] + [set().union(link, *touching)]
+        return tuple(frozenset(g) for g in groups)
+
+    def factors(self) -> list[Density]:
+        """Independent factors; the constant term belongs to none (`constant_of_factors`), unless there is one factor."""
+        if len(self.groups) == 1:
+            return [self]
+        return [
+            Density(
+                sympy.Add(*(t for t in self.terms if t.free_symbols & group)),
+                tuple(axis for axis in self.axes if axis.symbol in group),
+                self.symbols,
+                self.domain,
+            )
+            for group in self.groups
+        ]
+
+    @property
+    def constant_of_factors(self) -> sympy.Expr:
+        """What the factors leave out of the log-density."""
+        if len(self.groups) == 1:
+            return S.Zero
+        return sympy.Add(*(t for t in self.terms if not t.free_symbols & set(self.sample)))
+
+    def kinks(self) -> dict[sympy.Symbol, list[sympy.Expr]]:
+        """Points of each axis where the log-density is not smooth."""
+        return {axis.symbol: kinks_of(self.log_density, axis.symbol) for axis in self.axes if not axis.discrete}
+
+
+def kinks_of(expression: sympy.Expr, symbol: sympy.Symbol) -> list[sympy.Expr]:
+    """Real zeros in a symbol of what stands inside Abs, sign, Heaviside, Max, Min and conditions."""
+    inside: list[sympy.Expr] = []
+    for node in expression.atoms(*KINKED):
+        if isinstance(node, sympy.Piecewise):
+            for _, condition in node.args:
+                inside += [r.lhs - r.rhs for r in condition.atoms(sympy.core.relational.Relational)]
+        elif isinstance(node, (sympy.Max, sympy.Min)):
+            inside += [a - b for i, a in enumerate(node.args) for b in node.args[:i]]
+        else:
+            inside.append(node.args[0])
+    found: list[sympy.Expr] = []
+    for expr in inside:
+        if not expr.has(symbol):
+            continue
+        for factor in sympy.Mul.make_args(sympy.factor(sympy.together(expr).as_numer_denom()[0])):
+            base = factor.base if factor.is_Pow else factor
+            if base.has(symbol) and base.is_polynomial(symbol) and sympy.degree(base, symbol) <= 2:
+                found += [r for r in sympy.roots(base, symbol) if r not in found and r.is_real is not False]
+            elif isinstance(base, (sympy.log, sympy.exp)) or base.has(sympy.log):
+                solved = sympy.solve(base, symbol)
+                found += [r for r in solved if r not in found and not r.has(symbol)]
+    return found
+
+
+def split_logarithms(expression: sympy.Expr) -> sympy.Expr:
+    """Logarithms of products and powers as sums, for arguments known to be positive where they are evaluated."""
+
+    def split(argument: sympy.Expr) -> sympy.Expr:
+        numerator, denominator = sympy.together(argument).as_numer_denom()
+        parts = []
+        for part, sign in ((numerator, 1), (denominator, -1)):
+            for factor in sympy.Mul.make_args(sympy.factor_terms(part)):
+                parts.append(sign * sympy.expand_log(sympy.log(factor), force=True))
+        return sympy.Add(*parts)
+
+    if not expression.has(sympy.log):
+        return sympy.expand(expression)
+    logs = {
+        node: split(node.args[0])
+        for node in expression.atoms(sympy.log)
+        if node.args[0].free_symbols and not node.args[0].is_Symbol
+    }
+    return sympy.expand(expression.xreplace(logs))
+
+
+def independent_part(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> tuple[sympy.Expr, sympy.Expr]:
+    """A product split into a factor free of the symbols and the rest."""
+    return expression.as_independent(*symbols, as_Add=False)

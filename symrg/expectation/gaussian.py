@@ -1,0 +1,166 @@
+"""Gaussian integrals in any dimension, by completing the square (Isserlis 1918 for the moments)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy
+from sympy import S
+
+from symrg.budget import Declined
+from symrg.support import Axis
+
+
+@dataclass(frozen=True)
+class Normal:
+    """exp(-y^T precision y / 2 + linear^T y + constant) over all of R^n.
+
+    Attributes:
+        sample: the coordinates y.
+        precision: symmetric matrix.
+        linear: column.
+        constant: the rest of the log-density.
+    """
+
+    sample: tuple[sympy.Symbol, ...]
+    precision: sympy.ImmutableMatrix
+    linear: sympy.ImmutableMatrix
+    constant: sympy.Expr
+
+    @cached_property
+    def covariance(self) -> sympy.ImmutableMatrix:
+        """Inverse of the precision."""
+        return sympy.ImmutableMatrix(inverse(self.precision).applyfunc(_compact))
+
+    @cached_property
+    def mean(self) -> sympy.ImmutableMatrix:
+        """Centre of the quadratic form."""
+        return sympy.ImmutableMatrix((self.covariance * self.linear).applyfunc(_compact))
+
+    def fisher_metric(self, parameters: Sequence[sympy.Symbol]) -> sympy.Matrix:
+        """d_i m^T P d_j m + tr(P d_i C P d_j C)/2 with mean m, covariance C and precision P (Slepian-Bangs)."""
+        slopes = [self.mean.diff(p) for p in parameters]
+        # d C = - C dP C, so the trace needs no derivative of the covariance.
+        turns = [(self.precision.diff(p) * self.covariance).applyfunc(_compact) for p in parameters]
+        weighted = [self.precision * s for s in slopes]
+        size = len(parameters)
+        metric = sympy.zeros(size, size)
+        for i in range(size):
+            for j in range(i, size):
+                value = (slopes[i].T * weighted[j])[0]
+                trace = sum(
+                    (
+                        turns[i][a, b] * turns[j][b, a]
+                        for a in range(len(self.sample))
+                        for b in range(len(self.sample))
+                        if turns[i][a, b] != 0 and turns[j][b, a] != 0
+                    ),
+                    S.Zero,
+                )
+                metric[i, j] = metric[j, i] = _compact(value + trace / 2)
+        return metric
+
+    def expectation(self, expression: sympy.Expr) -> sympy.Expr:
+        """E of a sum of polynomials times exponentials of affine functions.
+
+        Raises:
+            Declined: for anything else.
+        """
+        total = S.Zero
+        for term in sympy.Add.make_args(sympy.expand(expression)):
+            coefficient, rest = term.as_independent(*self.sample, as_Add=False)
+            exponent, polynomial = S.Zero, S.One
+            for factor in sympy.Mul.make_args(rest):
+                if isinstance(factor, sympy.exp):
+                    exponent += factor.args[0]
+                elif factor.is_Pow and not factor.base.has(*self.sample):
+                    exponent += factor.exp * sympy.log(factor.base)
+                else:
+                    polynomial *= factor
+            total += coefficient * self._term(sympy.expand(exponent), polynomial)
+        return _compact(total)
+
+    def _term(self, exponent: sympy.Expr, polynomial: sympy.Expr) -> sympy.Expr:
+        mean, factor = self.mean, S.One
+        if not polynomial.is_polynomial(*self.sample):
+            raise Declined("not a polynomial times an exponential")
+        if exponent != 0:
+            if not exponent.is_polynomial(*self.sample) or sympy.Poly(exponent, *self.sample).total_degree() > 1:
+                raise Declined("exponential of a function that is not affine")
+            slope = sympy.Matrix([exponent.coeff(y) for y in self.sample])
+            offset = exponent.subs(dict.fromkeys(self.sample, 0))
+            shift = self.covariance * slope
+            factor = sympy.exp(_compact(offset + (slope.T * self.mean)[0] + (slope.T * shift)[0] / 2))
+            mean = self.mean + shift
+        total = S.Zero
+        for powers, coefficient in sympy.Poly(polynomial, *self.sample).terms():
+            total += coefficient * _moment(powers, mean, self.covariance)
+        return factor * total
+
+
+def _moment(powers: tuple[int, ...], mean: sympy.Matrix, covariance: sympy.Matrix) -> sympy.Expr:
+    """E[prod y_i^k_i] by the recurrence E[y_i g] = m_i E[g] + C_ij E[d_j g] (Stein)."""
+    for i, k in enumerate(powers):
+        if k:
+            lowered = [*powers]
+            lowered[i] -= 1
+            total = mean[i] * _moment(tuple(lowered), mean, covariance)
+            for j, n in enumerate(lowered):
+                if n and covariance[i, j] != 0:
+                    below = [*lowered]
+                    below[j] -= 1
+                    total += n * covariance[i, j] * _moment(tuple(below), mean, covariance)
+            return sympy.expand(total)
+    return S.One
+
+
+def structure(log_density: sympy.Expr, axes: Sequence[Axis]) -> Normal | None:
+    """The Gaussian that a log-density is, or None."""
+    sample = tuple(axis.symbol for axis in axes)
+    if any(axis.discrete or axis.lower != -S.Infinity or axis.upper != S.Infinity for axis in axes):
+        return None
+    constant, rest = sympy.expand(log_density, log=False).as_independent(*sample, as_Add=True)
+    if not rest.is_polynomial(*sample):
+        from symrg.expectation.density import split_logarithms
+
+        constant, rest = split_logarithms(log_density).as_independent(*sample, as_Add=True)
+        if not rest.is_polynomial(*sample):
+            return None
+    if rest == 0:
+        return None
+    polynomial = sympy.Poly(rest, *sample)
+    if polynomial.total_degree() != 2:
+        return None
+    zero = dict.fromkeys(sample, 0)
+    hessian = sympy.hessian(rest, sample)
+    linear = sympy.Matrix([sympy.diff(rest, y).subs(zero) for y in sample])
+    precision = (-hessian).applyfunc(_compact)
+    if len(sample) > 1 and _singular(precision):
+        return None
+    return Normal(sample, sympy.ImmutableMatrix(precision), sympy.ImmutableMatrix(linear), constant)
+
+
+def _singular(matrix: sympy.Matrix) -> bool:
+    numbers = {s: sympy.Rational(7 + 3 * k, 11 + 2 * k) for k, s in enumerate(sorted(matrix.free_symbols, key=str))}
+    return bool(abs(sympy.Matrix(matrix.subs(numbers)).evalf(15).det()) < 1e-12)
+
+
+def inverse(matrix: sympy.Matrix) -> sympy.Matrix:
+    """Inverse by cofactors over the common denominator of the entries."""
+    size = matrix.shape[0]
+    if size == 1:
+        return sympy.Matrix([[1 / matrix[0]]])
+    if matrix.is_diagonal():
+        return sympy.diag(*[1 / matrix[i, i] for i in range(size)])
+    return matrix.inv(method="ADJ") if size <= 4 else matrix.inv(method="LU")
+
+
+def _compact(expression: sympy.Expr) -> sympy.Expr:
+    if expression.is_number or expression.is_Symbol:
+        return expression
+    try:
+        return sympy.factor(sympy.together(expression))
+    except (sympy.PolynomialError, NotImplementedError):
+        return expression

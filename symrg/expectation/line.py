@@ -1,0 +1,576 @@
+"""Integrals over one variable: changes of variable lead to a master integral.
+
+`integral` looks at how the variable occurs (kinks, exponentials, powers, logarithms, a centre of symmetry), changes
+the variable until the bases are linear and the exponent is of a known kind, and sums master integrals over terms.
+Signs that SymPy cannot decide are read off at an interior point of the parameter space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy
+from sympy import S
+
+from symrg.budget import Declined
+from symrg.expectation import circle, masters
+from symrg.expectation.density import KINKED, kinks_of
+from symrg.expectation.numeric import number
+from symrg.expectation.terms import HYPERBOLIC, Encoder, Kernel, Structure, Term, absorb, structure
+
+_DEPTH = 9
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval of integration with limits that may be symbolic or infinite."""
+
+    lower: sympy.Expr
+    upper: sympy.Expr
+
+    @property
+    def key(self) -> tuple[sympy.Expr, sympy.Expr]:
+        """Both limits."""
+        return (self.lower, self.upper)
+
+
+LINE = (-S.Infinity, S.Infinity)
+HALF = (S.Zero, S.Infinity)
+UNIT = (S.Zero, S.One)
+TAIL = (S.One, S.Infinity)
+
+
+class LineIntegrator:
+    """Integrates over one variable at a time.
+
+    Args:
+        point: values of all other symbols, for the signs.
+    """
+
+    def __init__(self, point: dict[sympy.Symbol, sympy.Expr]):
+        self.point = point
+
+    def integral(
+        self, log_density: sympy.Expr, factor: sympy.Expr, x: sympy.Symbol, lower: sympy.Expr, upper: sympy.Expr
+    ) -> sympy.Expr:
+        """int factor exp(log_density) dx from lower to upper.
+
+        Raises:
+            Declined: no master integral fits.
+        """
+        return self._integral(log_density, factor, x, Interval(lower, upper), _DEPTH)
+
+    # ---- signs -----------------------------------------------------------------------------------------------
+
+    def sign(self, expression: sympy.Expr) -> int:
+        """Sign of an expression at the interior point; 0 where it vanishes or is undefined."""
+        if expression.is_positive:
+            return 1
+        if expression.is_negative:
+            return -1
+        value = number(expression, self.point)
+        return 0 if value != value or abs(value) < 1e-14 else (1 if value > 0 else -1)
+
+    def _inside(self, x: sympy.Symbol, interval: Interval) -> float:
+        lower, upper = (number(limit, self.point) for limit in interval.key)
+        if lower != lower or upper != upper:
+            raise Declined("limits without a value")
+        if lower == -float("inf"):
+            return 0.37 if upper == float("inf") else upper - 0.61
+        return lower + 0.61 if upper == float("inf") else lower + 0.377 * (upper - lower)
+
+    def _encoder(self, x: sympy.Symbol, interval: Interval) -> Encoder:
+        place = self.point | {x: sympy.Float(self._inside(x, interval))}
+
+        def positive(base: sympy.Expr) -> bool:
+            value = number(base, place)
+            if value != value:
+                raise Declined("a base without a sign")
+            return value > 0
+
+        return Encoder(x, positive)
+
+    # ---- the recursion ---------------------------------------------------------------------------------------
+
+    def _integral(
+        self, log_density: sympy.Expr, factor: sympy.Expr, x: sympy.Symbol, interval: Interval, depth: int
+    ) -> sympy.Expr:
+        if factor == 0:
+            return S.Zero
+        if depth == 0:
+            raise Declined("too many changes of variable")
+        if log_density.has(*KINKED) or factor.has(*KINKED):
+            return self._split_at_kinks(log_density, factor, x, interval, depth)
+        if log_density.has(*HYPERBOLIC) or factor.has(*HYPERBOLIC):
+            log_density = log_density.replace(lambda e: isinstance(e, HYPERBOLIC), lambda e: e.rewrite(sympy.exp))
+            factor = factor.replace(lambda e: isinstance(e, HYPERBOLIC), lambda e: e.rewrite(sympy.exp))
+        if circle.applies(log_density, factor, x, *interval.key):
+            return circle.integral(log_density, factor, x, self.sign, self.point)
+        encoder = self._encoder(x, interval)
+        kernel = encoder.kernel(absorb(log_density))
+        terms = encoder.terms(kernel, factor)
+        if not terms:
+            return S.Zero
+        value = self._dispatch(terms, kernel, log_density, factor, x, interval, depth)
+        return sympy.exp(kernel.constant) * value if kernel.constant != 0 else value
+
+    def _dispatch(
+        self,
+        terms: list[Term],
+        kernel: Kernel,
+        log_density: sympy.Expr,
+        factor: sympy.Expr,
+        x: sympy.Symbol,
+        interval: Interval,
+        depth: int,
+    ) -> sympy.Expr:
+        shape = structure(terms, x)
+        # The constant of the kernel is put back by the caller: take it out of what is passed on.
+        again = log_density - kernel.constant if kernel.constant != 0 else log_density
+
+        def change(place: sympy.Expr, u: sympy.Symbol, new: Interval) -> sympy.Expr:
+            jacobian = sympy.diff(place, u)
+            swapped = absorb(factor.subs(x, place)) if factor.has(x) else factor
+            if self._sign_inside(jacobian, u, new) < 0:
+                jacobian = -jacobian
+            swapped_log = again.subs(x, place)
+            return self._integral(_straight(swapped_log) + sympy.log(jacobian), _straight(swapped), u, new, depth - 1)
+
+        if shape.other:
+            raise Declined(f"no change of variable straightens {next(iter(shape.other))}")
+        special = _planck(terms, x, interval, shape)
+        if special is not None:
+            return special
+        if shape.exponentials:
+            return self._exponential(shape, x, interval, change)
+        if shape.logs:
+            u = sympy.Dummy("u", real=True)
+            return change(sympy.exp(u), u, Interval(*(_log_limit(e) for e in interval.key)))
+        if interval.key == LINE:
+            return self._line(terms, shape, again, factor, x, change, depth)
+        if interval.lower == -S.Infinity:
+            u = sympy.Dummy("u", positive=True)
+            return change(interval.upper - u, u, Interval(*HALF))
+        if interval.key in (HALF, UNIT, TAIL) or (interval.lower == 0 and self.sign(interval.upper) > 0):
+            return self._positive_axis(terms, shape, x, interval, change)
+        if interval.upper == S.Infinity:
+            return self._ray(terms, shape, x, interval, change)
+        return self._segment(terms, shape, again, factor, x, interval, change)
+
+    def _sign_inside(self, expression: sympy.Expr, u: sympy.Symbol, interval: Interval) -> int:
+        value = number(expression, self.point | {u: sympy.Float(self._inside(u, interval))})
+        return -1 if value < 0 else 1
+
+    def _split_at_kinks(
+        self, log_density: sympy.Expr, factor: sympy.Expr, x: sympy.Symbol, interval: Interval, depth: int
+    ) -> sympy.Expr:
+        joint = sympy.Tuple(log_density, factor)
+        kinks = list(dict.fromkeys(kinks_of(log_density, x) + kinks_of(factor, x)))
+        lower, upper = (number(limit, self.point) for limit in interval.key)
+        places = sorted(
+            ((number(k, self.point), k) for k in kinks if lower < number(k, self.point) < upper), key=lambda p: p[0]
+        )
+        edges = [interval.lower, *(k for _, k in places), interval.upper]
+        if not any(node.has(x) for node in joint.atoms(*KINKED)):
+            places = []
+        total = S.Zero
+        for a, b in zip(edges, edges[1:]):
+            piece = Interval(a, b)
+            at = self.point | {x: sympy.Float(self._inside(x, piece))}
+            smooth_log, smooth = (smooth_branch(e, at) for e in (log_density, factor))
+            if smooth_log.has(S.NegativeInfinity, S.ComplexInfinity, S.NaN):
+                continue
+            total += self._integral(smooth_log, smooth, x, piece, depth - 1)
+        return total
+
+    def _exponential(self, shape: Structure, x: sympy.Symbol, interval: Interval, change) -> sympy.Expr:
+        """u = exp(g x^c) where exponentials stand inside bases or inside the exponent."""
+        powers, rates = set(), []
+        for argument in shape.exponentials:
+            for term in sympy.Add.make_args(argument):
+                rate, moving = term.as_independent(x, as_Add=False)
+                if moving == 1:
+                    continue
+                base, power = moving.as_base_exp()
+                if base != x or power.has(x):
+                    raise Declined(f"exponential of {argument} inside the integrand")
+                powers.add(power)
+                rates.append(rate)
+        if len(powers) != 1:
+            raise Declined("exponentials of several powers")
+        power = powers.pop()
+        if power != 1:
+            if interval.key != HALF:
+                raise Declined("exponential of a power away from the half line")
+            u = sympy.Dummy("u", positive=True)
+            return change(u ** (1 / power), u, Interval(*HALF))
+        unit = _common_unit(rates)
+        if unit is None:
+            raise Declined("exponentials with rates that are no multiples of one")
+        if self.sign(unit) < 0:
+            unit = -unit
+        downwards = interval.lower.is_finite and interval.upper is S.Infinity
+        u = sympy.Dummy("u", positive=True)
+        rate = -unit if downwards else unit
+        limits = [_limit_exp(rate, e) for e in interval.key]
+        if downwards:
+            limits.reverse()
+        return change(sympy.log(u) / rate, u, Interval(*limits))
+
+    def _line(
+        self,
+        terms: list[Term],
+        shape: Structure,
+        log_density: sympy.Expr,
+        factor: sympy.Expr,
+        x: sympy.Symbol,
+        change,
+        depth: int,
+    ) -> sympy.Expr:
+        if shape.powers <= {S.One, S(2)} and all(not t.bases - {x} for t in terms) and not any(t.log(x) for t in terms):
+            total = S.Zero
+            for t in terms:
+                total += t.coefficient * self._gaussian(t, x, *LINE)
+            return total
+        centre = self._centre(terms, x)
+        u = sympy.Dummy("u", real=True)
+        if centre != 0:
+            return change(u + centre, u, Interval(*LINE))
+        # Fold at the origin; where nothing is symmetric this just splits the line.
+        u = sympy.Dummy("u", positive=True)
+        right, left = _straight(log_density.subs(x, u)), _straight(log_density.subs(x, -u))
+        ahead, behind = factor.subs(x, u), factor.subs(x, -u)
+        half = Interval(*HALF)
+        if sympy.expand(right - left) == 0:
+            return self._integral(right, sympy.expand(ahead + behind), u, half, depth - 1)
+        return self._integral(right, ahead, u, half, depth - 1) + self._integral(left, behind, u, half, depth - 1)
+
+    def _centre(self, terms: list[Term], x: sympy.Symbol) -> sympy.Expr:
+        """A centre of symmetry suggested by a quadratic base or by the two leading powers of the exponent."""
+        candidates = [b for t in terms for b in t.bases if b != x] + [t.exponent for t in terms]
+        for expression in candidates:
+            if not expression.has(x) or not expression.is_polynomial(x):
+                continue
+            polynomial = sympy.Poly(expression, x)
+            n = polynomial.degree()
+            if n >= 2 and n % 2 == 0:
+                return sympy.factor(-polynomial.coeff_monomial(x ** (n - 1)) / (n * polynomial.LC()))
+        return S.Zero
+
+    def _gaussian(self, t: Term, x: sympy.Symbol, lower: sympy.Expr, upper: sympy.Expr) -> sympy.Expr:
+        n = t.power(x)
+        if not (n.is_Integer and n >= 0) or t.log(x) or t.bases - {x}:
+            raise Declined("not a polynomial times a Gaussian")
+        polynomial = sympy.Poly(t.exponent, x) if t.exponent.has(x) else None
+        if polynomial is None or polynomial.degree() != 2:
+            raise Declined("the exponent is not quadratic")
+        square, linear, constant = -polynomial.nth(2), polynomial.nth(1), polynomial.nth(0)
+        if self.sign(square) <= 0:
+            raise Declined("the quadratic exponent does not decay")
+        return sympy.exp(constant) * masters.gaussian_piece(int(n), square, linear, lower, upper)
+
+    def _positive_axis(
+        self, terms: list[Term], shape: Structure, x: sympy.Symbol, interval: Interval, change
+    ) -> sympy.Expr:
+        unit = _common_unit(sorted(shape.powers, key=sympy.default_sort_key))
+        bounded = interval.upper != S.Infinity
+        if shape.powers and unit is None:
+            raise Declined(f"powers {sorted(map(str, shape.powers))} are no multiples of one")
+        if shape.powers == {S(2), S.One} and not any(t.bases - {x} for t in terms):
+            return sympy.Add(*(t.coefficient * self._gaussian(t, x, *interval.key) for t in terms))
+        if shape.powers == {S(2)} and bounded and not any(t.bases - {x} for t in terms):
+            if all(t.power(x).is_Integer and t.power(x) >= 0 and not t.log(x) for t in terms):
+                return sympy.Add(*(t.coefficient * self._gaussian(t, x, *interval.key) for t in terms))
+        if unit is not None and unit != 1 and shape.powers:
+            if unit.is_number and unit < 0 and not bounded and shape.powers == {S.NegativeOne, S.One}:
+                unit = S.One
+            if not (shape.powers == {S.One, S.NegativeOne}):
+                sign = self.sign(unit)
+                u = sympy.Dummy("u", positive=True)
+                limits = [interval.lower, interval.upper**unit if bounded else interval.upper]
+                if interval.lower != 0:
+                    limits[0] = interval.lower**unit
+                if sign < 0:
+                    low, high = interval.key
+                    limits = [
+                        S.Zero if high is S.Infinity else high**unit,
+                        S.Infinity if low == 0 else low**unit,
+                    ]
+                return change(u ** (1 / unit), u, Interval(*limits))
+        if interval.key not in (HALF, UNIT, TAIL):
+            u = sympy.Dummy("u", positive=True)
+            return change(interval.upper * u, u, Interval(*UNIT))
+        bases = set().union(*(t.bases for t in terms)) - {x}
+        if interval.key == HALF:
+            scale = _scale_of_bases(bases, x)
+            if scale is not None and scale != 1:
+                u = sympy.Dummy("u", positive=True)
+                return change(u / scale, u, interval)
+        return self._sum_masters(terms, x, interval, change)
+
+    def _ray(self, terms: list[Term], shape: Structure, x: sympy.Symbol, interval: Interval, change) -> sympy.Expr:
+        """(c, oo) with c not 0: shift, or scale by c."""
+        c = interval.lower
+        u = sympy.Dummy("u", positive=True)
+        bases = set().union(*(t.bases for t in terms))
+        at_edge = any(sympy.expand(b.subs(x, c)) == 0 for b in bases)
+
+        def shifted() -> sympy.Expr:
+            return change(u + c, u, Interval(*HALF))
+
+        def scaled() -> sympy.Expr:
+            if self.sign(c) <= 0:
+                raise Declined("a ray from a negative number")
+            return change(c * u, u, Interval(*TAIL))
+
+        if not bases and shape.powers <= {S.One, S(2)} and shape.powers >= {S(2)}:
+            return sympy.Add(*(t.coefficient * self._gaussian(t, x, *interval.key) for t in terms))
+        routes = [shifted, scaled] if at_edge or x not in bases else [scaled, shifted]
+        try:
+            return routes[0]()
+        except Declined:
+            return routes[1]()
+
+    def _segment(
+        self,
+        terms: list[Term],
+        shape: Structure,
+        log_density: sympy.Expr,
+        factor: sympy.Expr,
+        x: sympy.Symbol,
+        interval: Interval,
+        change,
+    ) -> sympy.Expr:
+        """A finite interval that does not start at the origin: elementary pieces, or shift it there."""
+        a, b = interval.key
+        bases = set().union(*(t.bases for t in terms))
+        if bases <= {x} and shape.powers <= {S.One, S(2)} and not any(t.log(x) for t in terms):
+            try:
+                return sympy.Add(*(t.coefficient * self._elementary(t, x, interval) for t in terms))
+            except Declined:
+                pass
+        if bases == {x} and not shape.powers and self.sign(a) > 0:
+            total = S.Zero
+            for t in terms:
+                u = sympy.Dummy("u", positive=True)
+                s, k = t.power(x) + 1, t.log(x)
+                primitive = _power_log_primitive(s, k, u)
+                total += t.coefficient * (primitive.subs(u, b) - primitive.subs(u, a))
+            return total
+        u = sympy.Dummy("u", positive=True)
+        return change(a + (b - a) * u, u, Interval(*UNIT))
+
+    def _elementary(self, t: Term, x: sympy.Symbol, interval: Interval) -> sympy.Expr:
+        n = t.power(x)
+        if not (n.is_Integer and n >= 0) or t.log(x):
+            raise Declined("not a polynomial")
+        if not t.exponent.has(x):
+            if interval.upper.is_infinite or interval.lower.is_infinite:
+                raise Declined("a polynomial on an infinite interval")
+            return sympy.exp(t.exponent) * (interval.upper ** (n + 1) - interval.lower ** (n + 1)) / (n + 1)
+        polynomial = sympy.Poly(t.exponent, x)
+        if polynomial.degree() == 1:
+            rate, constant = polynomial.nth(1), polynomial.nth(0)
+            decays = (self.sign(rate) < 0) if interval.upper is S.Infinity else True
+            return sympy.exp(constant) * masters.exponential_piece(int(n), rate, *interval.key, decays)
+        return self._gaussian(t, x, *interval.key)
+
+    def _sum_masters(self, terms: list[Term], x: sympy.Symbol, interval: Interval, change) -> sympy.Expr:
+        try:
+            return sympy.Add(*(t.coefficient * self._master(t, x, interval, change) for t in terms))
+        except masters.Divergent:
+            pass
+        # Terms that diverge alone: continue in the exponent and take the limit of the sum.
+        eps = sympy.Dummy("epsilon", positive=True)
+        self.point = self.point | {eps: sympy.Rational(1, 10**6)}
+        total = sympy.Add(
+            *(
+                t.coefficient
+                * self._master(
+                    Term(t.coefficient, t.powers | {x: t.power(x) + eps}, t.logs, t.exponent), x, interval, None
+                )
+                for t in terms
+            )
+        )
+        value = sympy.limit(total, eps, 0)
+        if value.has(sympy.Limit, S.Infinity, S.NegativeInfinity, S.NaN, S.ComplexInfinity, sympy.AccumBounds):
+            raise Declined("the integral diverges")
+        return value
+
+    def _master(self, t: Term, x: sympy.Symbol, interval: Interval, change) -> sympy.Expr:
+        s, k = sympy.expand(t.power(x) + 1), t.log(x)
+        others = sorted(t.bases - {x}, key=sympy.default_sort_key)
+        exponent = sympy.expand(t.exponent)
+        constant, moving = exponent.as_independent(x, as_Add=True)
+        outer = sympy.exp(constant)
+        b = -moving.coeff(x, 1)
+        c = -moving.coeff(x, -1)
+        if sympy.expand(moving + b * x + c / x) != 0:
+            raise Declined(f"exponent {moving}")
+        if interval.key == HALF:
+            if not others:
+                if c != 0 and b == 0:
+                    # x -> 1/x turns it into a gamma integral.
+                    return outer * (-1) ** k * masters.gamma(-s + 0, c, k)
+                if self.sign(b) <= 0:
+                    raise Declined("the exponential does not decay")
+                if c == 0:
+                    return outer * masters.gamma(s, b, k)
+                if k:
+                    raise Declined("logarithm with a Bessel kernel")
+                return outer * masters.bessel_k(s, b, c)
+            if moving == 0 and others == [x + 1]:
+                return outer * masters.beta_prime(s, -t.power(x + 1), k, t.log(x + 1))
+        elif interval.key == UNIT:
+            one_minus = 1 - x
+            if moving == 0 and all(o == one_minus for o in others):
+                return outer * masters.beta(s, t.power(one_minus) + 1, k, t.log(one_minus))
+            if c == 0 and not others:
+                if s.is_Integer and s >= 1 and not k:
+                    return outer * masters.exponential_piece(int(s) - 1, -b, *interval.key, True)
+                return outer * masters.lower_gamma(s, b, k)
+        elif interval.key == TAIL:
+            if moving == 0 and not others:
+                return outer * masters.power_tail(s, k)
+            if moving == 0 and others == [x - 1]:
+                p, q = t.power(x - 1), t.log(x - 1)
+                # u = 1/x: x^(s-1) (x-1)^p dx = u^(-s-p-1) (1-u)^p du, ln(x-1) = ln(1-u) - ln u
+                return outer * sympy.Add(
+                    *(
+                        sympy.binomial(q, j)
+                        * (-1) ** (k + q - j)
+                        * masters.beta(sympy.expand(-s - p), p + 1, k + q - j, j)
+                        for j in range(q + 1)
+                    )
+                )
+            if c == 0 and not others:
+                if s.is_Integer and s >= 1 and not k:
+                    return outer * masters.exponential_piece(int(s) - 1, -b, *interval.key, self.sign(b) > 0)
+                if self.sign(b) > 0:
+                    return outer * masters.upper_gamma(s, b, k)
+        raise Declined(f"no master integral for bases {list(map(str, others))} on {interval.key}")
+
+
+# ---- pieces that need no signs ---------------------------------------------------------------------------------
+
+
+def smooth_branch(expression: sympy.Expr, at: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
+    """Abs, sign, Heaviside, Max, Min and Piecewise replaced by the branch that holds at a point."""
+    while expression.has(*KINKED):
+        nodes = [n for n in expression.atoms(*KINKED) if not any(m is not n and m.has(*KINKED) for m in n.args)]
+        if not nodes:
+            break
+        swaps = {}
+        for node in nodes:
+            if isinstance(node, sympy.Piecewise):
+                for value, condition in node.args:
+                    if condition.subs(at) in (True, S.true):
+                        swaps[node] = value
+                        break
+                else:
+                    swaps[node] = S.NaN
+            elif isinstance(node, (sympy.Max, sympy.Min)):
+                pick = max if isinstance(node, sympy.Max) else min
+                swaps[node] = pick(node.args, key=lambda a: number(a, at))
+            else:
+                value = number(node.args[0], at)
+                if value != value:
+                    raise Declined(f"no sign for {node.args[0]}")
+                positive = value > 0
+                if isinstance(node, sympy.Abs):
+                    swaps[node] = node.args[0] if positive else -node.args[0]
+                elif isinstance(node, sympy.sign):
+                    swaps[node] = S.One if positive else S.NegativeOne
+                else:
+                    swaps[node] = S.One if positive else S.Zero
+        expression = expression.xreplace(swaps)
+    return expression
+
+
+def _straight(expression: sympy.Expr) -> sympy.Expr:
+    return absorb(expression)
+
+
+def _common_unit(values) -> sympy.Expr | None:
+    """The largest u such that all values are integer multiples of u, or None."""
+    values = [v for v in values if v != 0]
+    if not values:
+        return None
+    first = values[0]
+    ratios = [sympy.cancel(v / first) for v in values]
+    if not all(r.is_Rational for r in ratios):
+        return None
+    denominator = sympy.ilcm(*(r.q for r in ratios)) if len(ratios) > 1 else ratios[0].q
+    numerator = (
+        sympy.igcd(*(int(r * denominator) for r in ratios)) if len(ratios) > 1 else abs(int(ratios[0] * denominator))
+    )
+    return first * sympy.Rational(numerator, denominator)
+
+
+def _log_limit(limit: sympy.Expr) -> sympy.Expr:
+    if limit == 0:
+        return -S.Infinity
+    return limit if limit.is_infinite else sympy.log(limit)
+
+
+def _limit_exp(rate: sympy.Expr, limit: sympy.Expr) -> sympy.Expr:
+    """exp(rate * limit); by construction the rate is positive, or negative on a ray that runs to the right."""
+    if limit is S.Infinity:
+        return S.Zero if rate.could_extract_minus_sign() else S.Infinity
+    if limit is S.NegativeInfinity:
+        return S.Infinity if rate.could_extract_minus_sign() else S.Zero
+    return sympy.exp(rate * limit)
+
+
+def _scale_of_bases(bases: set[sympy.Expr], x: sympy.Symbol) -> sympy.Expr | None:
+    """q where the bases are 1 + q x, all with one q."""
+    scales = set()
+    for base in bases:
+        if not base.is_polynomial(x) or sympy.degree(base, x) != 1:
+            return None
+        constant, slope = base.coeff(x, 0), base.coeff(x, 1)
+        scales.add(sympy.cancel(slope / constant) if constant != 0 else S.Zero)
+    return scales.pop() if len(scales) == 1 else None
+
+
+def _power_log_primitive(s: sympy.Expr, k: int, u: sympy.Symbol) -> sympy.Expr:
+    """Primitive of u^(s-1) (ln u)^k."""
+    log = sympy.log(u)
+    if s == 0:
+        return log ** (k + 1) / (k + 1)
+    return u**s * sympy.Add(*((-1) ** j * sympy.ff(k, j) * log ** (k - j) / s ** (j + 1) for j in range(k + 1)))
+
+
+def _planck(terms: list[Term], x: sympy.Symbol, interval: Interval, shape: Structure) -> sympy.Expr | None:
+    """x^(s-1) exp(-b x) / (exp(x) -+ 1) on the half line, which u = exp(-x) would not straighten."""
+    if interval.key != HALF or not shape.exponentials or all(t.power(x).is_Integer for t in terms):
+        return None
+    total = S.Zero
+    for t in terms:
+        others = t.bases - {x}
+        if len(others) != 1 or t.log(x) or any(t.log(o) for o in others):
+            return None
+        base = others.pop()
+        if t.power(base) != -1:
+            return None
+        constant, moving = base.as_independent(x, as_Add=True)
+        ratio, e = moving.as_independent(x, as_Add=False)
+        if not isinstance(e, sympy.exp) or e.args[0].as_independent(x, as_Add=False)[1] != x or constant == 0:
+            return None
+        rate = e.args[0].coeff(x)
+        rho = sympy.cancel(ratio / constant)
+        if rho not in (1, -1):
+            return None
+        sign = -int(rho)
+        b = -sympy.expand(t.exponent).coeff(x)
+        if sympy.expand(t.exponent + b * x).has(x):
+            return None
+        fixed = sympy.exp(sympy.expand(t.exponent + b * x))
+        s = t.power(x) + 1
+        if rate.could_extract_minus_sign():
+            scale, shift, flip = -rate, b / -rate, 1
+        else:
+            # 1/(1 + rho e^{r x}) = rho e^{-r x}/(1 + rho e^{-r x}) for rho^2 = 1
+            scale, shift, flip = rate, b / rate + 1, rho
+        total += t.coefficient / constant * flip * fixed * scale ** (-s) * masters.bose(s, sympy.cancel(shift), sign)
+    return total

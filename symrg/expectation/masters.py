@@ -1,0 +1,177 @@
+"""Master integrals as functions of their exponents; logarithms are derivatives in these.
+
+Sources: NIST Digital Library of Mathematical Functions, 5.9 (gamma), 5.12 (beta), 10.32.10 (Bessel K),
+7.2 (error function), 8.2 (incomplete gamma), 25.5 and 25.11 (zeta).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import sympy
+from sympy import S
+
+from symrg.budget import Declined
+
+_S, _A, _B = sympy.symbols("s a b", positive=True, cls=sympy.Dummy)
+
+
+@lru_cache(maxsize=64)
+def _gamma_ratio(order: int) -> sympy.Expr:
+    """Gamma^(order)(s) / Gamma(s)."""
+    value: sympy.Expr = S.One
+    for _ in range(order):
+        value = sympy.expand(sympy.diff(value, _S) + value * sympy.polygamma(0, _S))
+    return value
+
+
+@lru_cache(maxsize=256)
+def _beta_ratio(first: int, second: int) -> sympy.Expr:
+    """d_a^first d_b^second B(a, b) / B(a, b)."""
+    whole = sympy.polygamma(0, _A + _B)
+    value: sympy.Expr = S.One
+    for symbol, order in ((_A, first), (_B, second)):
+        for _ in range(order):
+            value = sympy.expand(sympy.diff(value, symbol) + value * (sympy.polygamma(0, symbol) - whole))
+    return value
+
+
+def _finite(value: sympy.Expr) -> sympy.Expr:
+    if value.has(S.ComplexInfinity, S.NaN, S.Infinity, S.NegativeInfinity):
+        raise Divergent("a master integral has a pole here")
+    return value
+
+
+class Divergent(Declined):
+    """A term diverges by itself; the sum of all may not."""
+
+
+def gamma(s: sympy.Expr, b: sympy.Expr, order: int = 0) -> sympy.Expr:
+    """int_0^oo x^(s-1) (ln x)^order exp(-b x) dx."""
+    minus_log = -sympy.expand_log(sympy.log(b), force=True)
+    total = sympy.Add(
+        *(
+            sympy.binomial(order, j) * minus_log ** (order - j) * _gamma_ratio(j).xreplace({_S: s})
+            for j in range(order + 1)
+        )
+    )
+    return _finite(sympy.gamma(s) * b ** (-s) * total)
+
+
+def beta(a: sympy.Expr, b: sympy.Expr, log: int = 0, log_complement: int = 0) -> sympy.Expr:
+    """int_0^1 x^(a-1) (1-x)^(b-1) (ln x)^log (ln(1-x))^log_complement dx."""
+    if log_complement == 0 and b == 1:
+        return _finite((-1) ** log * sympy.factorial(log) / a ** (log + 1))
+    ratio = _beta_ratio(log, log_complement).xreplace({_A: a, _B: b})
+    return _finite(sympy.gamma(a) * sympy.gamma(b) / sympy.gamma(sympy.expand(a + b)) * ratio)
+
+
+def beta_prime(a: sympy.Expr, s: sympy.Expr, log: int = 0, log_sum: int = 0) -> sympy.Expr:
+    """int_0^oo x^(a-1) (1+x)^(-s) (ln x)^log (ln(1+x))^log_sum dx = B(a, s-a) and derivatives."""
+    rest = sympy.expand(s - a)
+    # ln(1+x) is -d_s; with b = s - a this is -d_b at fixed a, and ln x at fixed s is d_a - d_b.
+    total = sympy.Add(
+        *(
+            sympy.binomial(log, j)
+            * (-1) ** (log - j + log_sum)
+            * _beta_ratio(j, log - j + log_sum).xreplace({_A: a, _B: rest})
+            for j in range(log + 1)
+        )
+    )
+    return _finite(sympy.gamma(a) * sympy.gamma(rest) / sympy.gamma(s) * total)
+
+
+def bessel_k(s: sympy.Expr, b: sympy.Expr, c: sympy.Expr) -> sympy.Expr:
+    """int_0^oo x^(s-1) exp(-b x - c/x) dx = 2 (c/b)^(s/2) K_s(2 sqrt(b c))."""
+    order = -s if s.could_extract_minus_sign() else s
+    z = 2 * sympy.sqrt(b * c)
+    k = half_integer_bessel_k(order, z) if (2 * order).is_Integer and not order.is_Integer else None
+    if k is None:
+        k = sympy.besselk(order, z)
+    return 2 * (c / b) ** (s / 2) * k
+
+
+def half_integer_bessel_k(order: sympy.Expr, z: sympy.Expr) -> sympy.Expr:
+    """K_(n+1/2)(z) in elementary form (DLMF 10.49.12)."""
+    n = int(abs(order) - sympy.Rational(1, 2))
+    total = sympy.Add(
+        *(sympy.factorial(n + k) / (sympy.factorial(k) * sympy.factorial(n - k)) / (2 * z) ** k for k in range(n + 1))
+    )
+    return sympy.sqrt(sympy.pi / (2 * z)) * sympy.exp(-z) * total
+
+
+def exponential_piece(n: int, rate: sympy.Expr, lower: sympy.Expr, upper: sympy.Expr, decays: bool) -> sympy.Expr:
+    """int x^n exp(rate x) dx between limits, of which one may be infinite where the exponential decays."""
+
+    def primitive(x: sympy.Expr) -> sympy.Expr:
+        if x.is_infinite:
+            if not decays:
+                raise Declined("a growing exponential on an infinite interval")
+            return S.Zero
+        return sympy.exp(rate * x) * sympy.Add(
+            *(
+                (-1) ** (n - k) * sympy.factorial(n) / sympy.factorial(k) * x**k / rate ** (n - k + 1)
+                for k in range(n + 1)
+            )
+        )
+
+    return sympy.expand(primitive(upper) - primitive(lower), deep=False)
+
+
+def gaussian_piece(n: int, square: sympy.Expr, linear: sympy.Expr, lower: sympy.Expr, upper: sympy.Expr) -> sympy.Expr:
+    """int x^n exp(-square x^2 + linear x) dx between limits that may be infinite (square > 0)."""
+    root, centre = sympy.sqrt(square), linear / (2 * square)
+
+    def erf(x: sympy.Expr) -> sympy.Expr:
+        if x.is_infinite:
+            return S.One if x is S.Infinity else S.NegativeOne
+        return sympy.erf(sympy.expand(root * (x - centre)))
+
+    def edge(k: int, x: sympy.Expr) -> sympy.Expr:
+        return S.Zero if x.is_infinite else x**k * sympy.exp(-square * x**2 + linear * x)
+
+    height = sympy.sqrt(sympy.pi) / (2 * root) * sympy.exp(linear**2 / (4 * square))
+    moments = [height * (erf(upper) - erf(lower))]
+    for k in range(1, n + 1):
+        below = (k - 1) * moments[k - 2] if k > 1 else S.Zero
+        moments.append((below + linear * moments[k - 1] - edge(k - 1, upper) + edge(k - 1, lower)) / (2 * square))
+    return moments[n]
+
+
+def power_tail(s: sympy.Expr, log: int) -> sympy.Expr:
+    """int_1^oo x^(s-1) (ln x)^log dx for s < 0."""
+    return _finite(sympy.factorial(log) / (-s) ** (log + 1))
+
+
+def upper_gamma(s: sympy.Expr, b: sympy.Expr, log: int = 0) -> sympy.Expr:
+    """int_1^oo x^(s-1) (ln x)^log exp(-b x) dx."""
+    return _finite(_log_derivatives(lambda t: sympy.uppergamma(t, b) * b ** (-t), s, log))
+
+
+def lower_gamma(s: sympy.Expr, b: sympy.Expr, log: int = 0) -> sympy.Expr:
+    """int_0^1 x^(s-1) (ln x)^log exp(-b x) dx."""
+    if log:
+        return gamma(s, b, log) - upper_gamma(s, b, log)
+    return _finite((sympy.gamma(s) - sympy.uppergamma(s, b)) * b ** (-s))
+
+
+def _log_derivatives(function, s: sympy.Expr, order: int) -> sympy.Expr:
+    value = function(_S)
+    for _ in range(order):
+        value = sympy.diff(value, _S)
+    return value.xreplace({_S: s}) if not value.has(sympy.Derivative) else _decline()
+
+
+def _decline() -> sympy.Expr:
+    raise Declined("a derivative in the order has no closed form here")
+
+
+def bose(s: sympy.Expr, b: sympy.Expr, sign: int) -> sympy.Expr:
+    """int_0^oo x^(s-1) exp(-b x) / (1 - sign exp(-x)) dx: Hurwitz zeta (sign 1), or its alternating sum (-1)."""
+    if sign == 1:
+        tail = sympy.zeta(s) if b == 1 else sympy.zeta(s, b)
+    elif b == 1:
+        tail = (1 - 2 ** (1 - s)) * sympy.zeta(s) if s != 1 else sympy.log(2)
+    else:
+        tail = 2 ** (-s) * (sympy.zeta(s, b / 2) - sympy.zeta(s, (b + 1) / 2))
+    return _finite(sympy.gamma(s) * tail)

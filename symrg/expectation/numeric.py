@@ -1,0 +1,455 @@
+"""Numbers for integrands: compiled functions and double-exponential quadrature over a sample space.
+
+The quadrature is vector valued, so that all entries of a matrix share the nodes; it works in machine floats for
+confirmation and in mpmath for `fisher_metric_at`. Every axis is mapped to the line, centred on the mode of the
+density there and scaled to its width (Takahasi and Mori 1974; Trefethen and Weideman, SIAM Review 56, 2014).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath
+import sympy
+from sympy import S
+
+from symrg.support import Axis
+
+
+class NumericFailure(ArithmeticError):
+    """A quadrature or sum did not settle, or met a value that is not a real number."""
+
+
+def _from_mpmath(name: str) -> Callable[..., float]:
+    function = getattr(mpmath.fp, name, None) or getattr(mpmath, name)
+
+    def call(*args: Any) -> float:
+        value = function(*args)
+        if isinstance(value, (complex, mpmath.mpc)):
+            if abs(value.imag) > 1e-12 * abs(value.real):
+                raise ValueError("complex value")
+            value = value.real
+        return float(value)
+
+    return call
+
+
+def _polygamma(order: Any, x: Any) -> float:
+    return float(mpmath.mp.psi(int(order), x)) if x < 0 or order > 1 else float(mpmath.fp.psi(int(order), float(x)))
+
+
+_FLOAT = {
+    "loggamma": math.lgamma,
+    "factorial": lambda x: math.gamma(x + 1),
+    "binomial": lambda n, k: math.exp(math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)),
+    "RisingFactorial": lambda x, k: math.gamma(x + k) / math.gamma(x),
+    "polygamma": _polygamma,
+    "digamma": lambda x: _polygamma(0, x),
+    "trigamma": lambda x: _polygamma(1, x),
+    "sign": lambda x: (x > 0) - (x < 0),
+    "Heaviside": lambda x, half=0.5: 1.0 if x > 0 else (0.0 if x < 0 else half),
+    "Abs": abs,
+    "re": lambda x: x,
+    "im": lambda x: 0.0,
+    "conjugate": lambda x: x,
+    "coth": lambda x: 1 / math.tanh(x),
+    "sech": lambda x: 1 / math.cosh(x),
+    "csch": lambda x: 1 / math.sinh(x),
+    "sec": lambda x: 1 / math.cos(x),
+    "csc": lambda x: 1 / math.sin(x),
+    "cot": lambda x: 1 / math.tan(x),
+    "sqrt": math.sqrt,
+    "beta": lambda a, b: math.exp(math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)),
+    "erfinv": _from_mpmath("erfinv"),
+    "erfcinv": lambda x: float(mpmath.erfinv(1 - x)),
+    "besseli": _from_mpmath("besseli"),
+    "besselj": _from_mpmath("besselj"),
+    "besselk": _from_mpmath("besselk"),
+    "bessely": _from_mpmath("bessely"),
+    "uppergamma": lambda s, x: float(mpmath.mp.gammainc(s, x)),
+    "lowergamma": lambda s, x: float(mpmath.mp.gammainc(s, 0, x)),
+    "expint": lambda n, x: float(mpmath.mp.expint(n, x)),
+    "Ei": _from_mpmath("ei"),
+    "zeta": lambda s, a=1: float(mpmath.mp.zeta(s, a)),
+    "polylog": _from_mpmath("polylog"),
+    "zeta_derivative": lambda n, s, a=1: float(mpmath.mp.zeta(s, a, int(n))),
+    "LambertW": lambda x, k=0: float(mpmath.mp.lambertw(x, int(k)).real),
+}
+
+_MP = {"zeta_derivative": lambda n, s, a=1: mpmath.mp.zeta(s, a, int(n))}
+
+
+def compiled(arguments: Sequence[sympy.Symbol], expressions: Any, precise: bool = False) -> Callable[..., Any]:
+    """A numeric function of expressions; names inside them never reach the generated code."""
+    safe = {symbol: sympy.Dummy(f"x{i}", real=True) for i, symbol in enumerate(arguments)}
+    if isinstance(expressions, (list, tuple)):
+        body: Any = [sympy.sympify(e).xreplace(safe) for e in expressions]
+        loose = set().union(*(e.free_symbols for e in body)) if body else set()
+    else:
+        body = sympy.sympify(expressions).xreplace(safe)
+        loose = body.free_symbols
+    loose -= set(safe.values())
+    if loose:
+        raise NumericFailure(f"no values for {sorted(map(str, loose))}")
+    modules = [_MP, "mpmath"] if precise else [_FLOAT, "math"]
+    return sympy.lambdify(list(safe.values()), body, modules=modules, cse=True)
+
+
+def _floating(value: Any) -> sympy.Expr:
+    """Floats instead of fractions, whose powers SymPy would factor; integers stay."""
+    value = sympy.sympify(value)
+    return sympy.Float(value, 17) if value.is_Rational and not value.is_Integer else value
+
+
+def number(expression: sympy.Expr, point: dict[sympy.Symbol, Any]) -> float:
+    """The value of an expression at a point as a float; nan where it is not real or undefined."""
+    try:
+        value = sympy.sympify(expression).xreplace({k: _floating(v) for k, v in point.items()})
+        if value.is_infinite:
+            return math.inf if value.is_extended_positive else -math.inf
+        if value.has(S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity):
+            return math.nan
+        evaluated = complex(value.evalf(17))
+    except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, NotImplementedError):
+        return math.nan
+    if abs(evaluated.imag) > 1e-9 * (1 + abs(evaluated.real)):
+        return math.nan
+    return evaluated.real
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """The numbers that a quadrature works in."""
+
+    exp: Callable[[Any], Any]
+    log: Callable[[Any], Any]
+    sinh: Callable[[Any], Any]
+    cosh: Callable[[Any], Any]
+    convert: Callable[[Any], Any]
+    epsilon: float
+
+
+MACHINE = Arithmetic(math.exp, math.log, math.sinh, math.cosh, float, 1e-17)
+
+
+def precise_arithmetic(digits: int) -> Arithmetic:
+    """mpmath numbers; the caller sets the working precision."""
+    return Arithmetic(mpmath.exp, mpmath.log, mpmath.sinh, mpmath.cosh, mpmath.mpf, 10.0 ** (-digits - 4))
+
+
+@dataclass(frozen=True)
+class NumericAxis:
+    """An axis whose limits are functions of the coordinates outside it.
+
+    Attributes:
+        lower: function of the values of all sample coordinates (those not yet set are ignored).
+        upper: likewise.
+        index: position of the coordinate in the sample.
+        discrete: True where the axis sums.
+        points: functions for the points of a finite set.
+        step: of a range.
+        breaks: interior points where the integrand has a kink, likewise as functions.
+    """
+
+    index: int
+    lower: Callable[..., Any]
+    upper: Callable[..., Any]
+    discrete: bool
+    points: tuple[Callable[..., Any], ...] | None
+    step: Any
+    breaks: tuple[Callable[..., Any], ...] = ()
+
+
+def numeric_axes(
+    axes: Sequence[Axis],
+    sample: Sequence[sympy.Symbol],
+    point: dict[sympy.Symbol, Any],
+    kinks: dict[sympy.Symbol, list[sympy.Expr]],
+    precise: bool = False,
+) -> list[NumericAxis]:
+    """The axes at a point of the parameters."""
+    values = {k: sympy.sympify(v) for k, v in point.items()}
+
+    def function(expression: sympy.Expr) -> Callable[..., Any]:
+        fixed = expression.xreplace(values)
+        if fixed.is_infinite:
+            bound = math.inf if fixed == S.Infinity else -math.inf
+            return lambda *_: bound
+        return compiled(sample, fixed, precise)
+
+    return [
+        NumericAxis(
+            list(sample).index(axis.symbol),
+            function(axis.lower),
+            function(axis.upper),
+            axis.discrete,
+            None if axis.points is None else tuple(function(p) for p in axis.points),
+            int(axis.step),
+            tuple(function(k) for k in kinks.get(axis.symbol, ())),
+        )
+        for axis in axes
+    ]
+
+
+Vector = list[Any]
+
+
+class Quadrature:
+    """Vector-valued integrals of `density * features` over a sample space.
+
+    Args:
+        integrand: function of the sample returning a list; entry 0 is the density, which steers the nodes.
+        axes: inner first.
+        arithmetic: the numbers to work in.
+        tolerance: relative to the integral of the absolute value of each entry.
+        levels: halvings of the step at most.
+    """
+
+    def __init__(
+        self,
+        integrand: Callable[..., Vector],
+        axes: Sequence[NumericAxis],
+        arithmetic: Arithmetic = MACHINE,
+        tolerance: float = 1e-9,
+        levels: int = 6,
+    ):
+        self._integrand = integrand
+        self._axes = list(axes)
+        self._a = arithmetic
+        self._tolerance = tolerance
+        self._levels = levels
+        self._size = 0
+        self.evaluations = 0
+
+    def integral(self) -> tuple[Vector, Vector]:
+        """The integrals and their error estimates."""
+        return self._over(len(self._axes) - 1, [self._a.convert(0)] * len(self._axes))
+
+    def _value(self, depth: int, coordinates: Vector) -> Vector:
+        if depth < 0:
+            self.evaluations += 1
+            try:
+                values = self._integrand(*coordinates)
+            except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+                return []
+            if not math.isfinite(values[0]):
+                return []
+            return [v if math.isfinite(v) else self._a.convert(0) for v in values]
+        return self._over(depth, coordinates)[0]
+
+    def _over(self, depth: int, coordinates: Vector) -> tuple[Vector, Vector]:
+        axis = self._axes[depth]
+        coordinates = list(coordinates)
+
+        def value(y: Any) -> Vector:
+            coordinates[axis.index] = y
+            return self._value(depth - 1, coordinates)
+
+        if axis.points is not None:
+            return self._combine([(value(p(*coordinates)), 1) for p in axis.points])
+        lower, upper = axis.lower(*coordinates), axis.upper(*coordinates)
+        if not lower < upper and not (axis.discrete and lower == upper):
+            return [], []
+        if axis.discrete:
+            return self._sum(value, lower, upper, axis.step)
+        breaks = sorted(b for b in (f(*coordinates) for f in axis.breaks) if lower < b < upper)
+        edges = [lower, *breaks, upper]
+        pieces = [self._line(value, a, b) for a, b in zip(edges, edges[1:])]
+        total, _ = self._combine([(p[0], 1) for p in pieces])
+        error, _ = self._combine([(p[1], 1) for p in pieces])
+        return total, error
+
+    def _combine(self, parts: list[tuple[Vector, Any]]) -> tuple[Vector, Vector]:
+        parts = [(v, w) for v, w in parts if v]
+        if not parts:
+            return [], []
+        total = [sum((v[i] * w for v, w in parts), self._a.convert(0)) for i in range(len(parts[0][0]))]
+        return total, [abs(t) * self._a.epsilon * 10 for t in total]
+
+    def _sum(self, value: Callable[[Any], Vector], lower: Any, upper: Any, step: int) -> tuple[Vector, Vector]:
+        if lower == -math.inf:
+            if upper == -math.inf:
+                return [], []
+            start = 0 if upper == math.inf else int(upper)
+            right = self._ray(value, start, upper, step)
+            left = self._ray(lambda y: value(-y), 1 - start if start == 0 else 1 - start, math.inf, step)
+            return self._combine([(right[0], 1), (left[0], 1)])[0], self._combine([(right[1], 1), (left[1], 1)])[0]
+        return self._ray(value, int(round(float(lower))), upper, step)
+
+    def _ray(self, value: Callable[[Any], Vector], start: int, upper: Any, step: int) -> tuple[Vector, Vector]:
+        last = None if upper == math.inf else int(round(float(upper)))
+        total: Vector = []
+        mass: Vector = []
+        history: list[Vector] = []
+        y, quiet, cap = start, 0, 4096
+        while last is None or y <= last:
+            v = value(y)
+            if v:
+                if not total:
+                    total, mass = list(v), [abs(x) for x in v]
+                else:
+                    total = [a + b for a, b in zip(total, v)]
+                    mass = [a + abs(b) for a, b in zip(mass, v)]
+                small = all(abs(b) <= self._a.epsilon * m for b, m in zip(v, mass))
+                quiet = quiet + 1 if small else 0
+            elif total:
+                quiet += 1
+            if quiet >= 12 and total and mass[0] > 0.5:
+                return total, [m * self._a.epsilon * 20 for m in mass]
+            count = (y - start) // step + 1
+            if count & (count - 1) == 0 and total:
+                history.append(list(total))
+            y += step
+            if last is None and count >= cap:
+                return _extrapolate(history, mass)
+        return total, [m * self._a.epsilon * 20 for m in mass]
+
+    def _line(self, value: Callable[[Any], Vector], lower: Any, upper: Any) -> tuple[Vector, Vector]:
+        a = self._a
+        if lower == -math.inf and upper == math.inf:
+            place, scale = (lambda t: t), (lambda t: a.convert(1))
+        elif upper == math.inf:
+            place, scale = (lambda t: lower + a.exp(t)), a.exp
+        elif lower == -math.inf:
+            place, scale = (lambda t: upper - a.exp(t)), a.exp
+        else:
+            length = upper - lower
+
+            def place(t: Any) -> Any:
+                e = a.exp(-abs(t))
+                return lower + length * e / (1 + e) if t < 0 else upper - length * e / (1 + e)
+
+            def scale(t: Any) -> Any:
+                e = a.exp(-abs(t))
+                return length * e / (1 + e) ** 2
+
+        infinite = lower == -math.inf and upper == math.inf
+
+        def weighted(t: Any) -> Vector:
+            try:
+                y, w = place(t), scale(t)
+            except OverflowError:
+                return []
+            if not infinite and (y == lower or y == upper):
+                return []
+            return [x * w for x in value(y)]
+
+        centre, width = self._peak(weighted, infinite)
+        return self._trapezoid(weighted, centre, width, infinite)
+
+    def _peak(self, weighted: Callable[[Any], Vector], infinite: bool) -> tuple[Any, Any]:
+        """Mode and width of the density along the line, from a coarse search."""
+
+        def height(t: float) -> float:
+            v = weighted(self._a.convert(t))
+            return float(v[0]) if v else 0.0
+
+        best, top = 0.0, height(0.0)
+        grid = [s * 0.1 * 1.9**k for k in range(24 if infinite else 10) for s in (1, -1)]
+        for t in grid:
+            h = height(t)
+            if h > top:
+                best, top = t, h
+        if top == 0.0:
+            return self._a.convert(0), self._a.convert(1)
+        stride = max(abs(best) * 0.5, 0.05)
+        while stride > 1e-3 * max(abs(best), 1e-3) and stride > 1e-9:
+            moved = False
+            for t in (best - stride, best + stride):
+                h = height(t)
+                if h > top:
+                    best, top, moved = t, h, True
+            if not moved:
+                if height(best + stride) > 0.9 * top and height(best - stride) > 0.9 * top:
+                    break
+                stride /= 2
+        widths = []
+        for s in (1, -1):
+            w = max(stride, 1e-9)
+            while height(best + s * w) > 0.3 * top and w < 1e9:
+                w *= 1.7
+            widths.append(w)
+        return self._a.convert(best), self._a.convert(min(max(min(widths), 1e-9), 1e9))
+
+    def _trapezoid(self, weighted: Callable[[Any], Vector], centre: Any, width: Any, infinite: bool):
+        a = self._a
+        half_pi = a.convert(1.5) if infinite else None
+
+        def node(u: Any) -> Vector:
+            try:
+                if infinite:
+                    s = half_pi * a.sinh(u)
+                    t, w = centre + width * a.sinh(s), width * a.cosh(s) * half_pi * a.cosh(u)
+                else:
+                    t, w = centre + width * a.sinh(u), width * a.cosh(u)
+            except OverflowError:
+                return []
+            return [x * w for x in weighted(t)]
+
+        cut = 6.5 if infinite else 40.0
+        total: Vector = []
+        mass: Vector = []
+
+        def sweep(step: Any, offset: Any, stride: Any) -> None:
+            nonlocal total, mass
+            for sign in (1, -1):
+                u, quiet = offset, 0
+                if sign == -1 and offset == 0:
+                    u = stride
+                while u < cut:
+                    v = node(sign * u)
+                    if v:
+                        if not total:
+                            total, mass = [a.convert(0)] * len(v), [a.convert(0)] * len(v)
+                        small = all(abs(x) <= a.epsilon * m for x, m in zip(v, mass))
+                        total = [x + y for x, y in zip(total, v)]
+                        mass = [x + abs(y) for x, y in zip(mass, v)]
+                        quiet = quiet + 1 if small and mass[0] > 0 else 0
+                    else:
+                        quiet += 1
+                    if quiet >= 6 and u > 1:
+                        break
+                    u += stride
+
+        step = a.convert(0.25)
+        sweep(step, a.convert(0), step)
+        previous = [x * step for x in total]
+        estimate, error = previous, [abs(x) for x in previous]
+        for _ in range(self._levels):
+            sweep(step, step / 2, step)
+            step = step / 2
+            estimate = [x * step for x in total]
+            if not estimate:
+                return [], []
+            if len(previous) != len(estimate):
+                previous = [a.convert(0)] * len(estimate)
+            error = [abs(x - y) for x, y in zip(estimate, previous)]
+            # The trapezoidal rule roughly squares its error with each halving.
+            if all(e <= self._tolerance**0.75 * m * step + a.epsilon for e, m in zip(error, mass)):
+                error = [e * min(1.0, float(e / (m * step)) ** 0.3 if m else 0.0) for e, m in zip(error, mass)]
+                error = [e + m * step * a.epsilon * 50 for e, m in zip(error, mass)]
+                break
+            previous = estimate
+        return estimate, error
+
+
+def _extrapolate(history: list[Vector], mass: Vector) -> tuple[Vector, Vector]:
+    """Limits of partial sums at 1, 2, 4, .. terms whose tails fall like powers (repeated Aitken)."""
+    limits, errors = [], []
+    for i in range(len(history[-1])):
+        row = [h[i] for h in history if len(h) == len(history[-1])][-9:]
+        best, spread = row[-1], abs(row[-1] - row[-2]) if len(row) > 1 else abs(row[-1])
+        while len(row) >= 3:
+            following = []
+            for x, y, z in zip(row, row[1:], row[2:]):
+                bend = (z - y) - (y - x)
+                following.append(z if bend == 0 else z - (z - y) ** 2 / bend)
+            row = following
+            if len(row) > 1 and abs(row[-1] - row[-2]) < spread:
+                best, spread = row[-1], abs(row[-1] - row[-2])
+        limits.append(best)
+        errors.append(spread)
+    return limits, errors

@@ -1,0 +1,343 @@
+"""The Fisher metric of a model: closed form, numbers with an error, and what the data cannot see.
+
+Sources: Fisher 1925; Bartlett 1953; Rothenberg, Econometrica 39 (1971), for identifiability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import mpmath
+import sympy
+from sympy import S
+
+from symrg.budget import Budget
+from symrg.errors import Disagreement, InvalidModel, IrregularModel, NoClosedForm
+from symrg.expectation import gaussian
+from symrg.expectation.confirm import moments
+from symrg.expectation.density import KINKED, Density
+from symrg.expectation.interior import Mass, Point, symbol_value
+from symrg.expectation.numeric import NumericFailure, number
+from symrg.expectation.tidy import is_closed, tidy
+
+if TYPE_CHECKING:
+    from symrg.expectation import Engine
+    from symrg.model import StatisticalModel
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A numerical matrix with its error.
+
+    Attributes:
+        value: Matrix of Floats.
+        error: a bound for each entry, of the same shape.
+        kind: "rigorous", "quadrature" or "monte carlo".
+    """
+
+    value: sympy.ImmutableMatrix
+    error: sympy.ImmutableMatrix
+    kind: str
+
+
+def require_fixed_support(model: StatisticalModel) -> None:
+    """Raise IrregularModel where the support moves with a parameter."""
+    for axis in model.axes:
+        moving = axis.free_symbols & set(model.parameters)
+        if moving:
+            p = min(moving, key=str)
+            raise IrregularModel(
+                f"the support {axis.describe()} depends on {p}, so E[score] = 0 fails and the Fisher metric does not "
+                f"exist; hold {p} fixed: leave it out of `parameters`"
+            )
+    for node in model.log_density.atoms(sympy.Piecewise, sympy.Heaviside):
+        if not node.free_symbols & set(model.parameters) or not node.free_symbols & set(model.sample):
+            continue
+        if isinstance(node, sympy.Heaviside):
+            hidden = node.args[0].free_symbols & set(model.parameters)
+        else:
+            hidden = set()
+            for value, condition in node.args:
+                if value in (S.NegativeInfinity, S.Zero) or value.has(S.NegativeInfinity, S.ComplexInfinity):
+                    inside = {r for _, c in node.args for r in c.free_symbols}
+                    if value is not S.Zero or any(
+                        isinstance(e, sympy.log) and e.has(node) for e in model.log_density.atoms(sympy.log)
+                    ):
+                        hidden |= inside & set(model.parameters)
+        if hidden and _vanishes(model, node):
+            p = min(hidden, key=str)
+            raise IrregularModel(
+                f"the density vanishes beyond a point that depends on {p}, so the support moves with it and "
+                f"E[score] = 0 fails; hold {p} fixed: leave it out of `parameters`"
+            )
+
+
+def _vanishes(model: StatisticalModel, node: sympy.Expr) -> bool:
+    branches = [v for v, _ in node.args] if isinstance(node, sympy.Piecewise) else [S.Zero, S.One]
+    return any(
+        model.log_density.xreplace({node: b}).has(S.NegativeInfinity, S.ComplexInfinity, S.NaN) for b in branches
+    )
+
+
+def fisher_metric(model: StatisticalModel, budget: Budget) -> sympy.ImmutableMatrix:
+    """The closed form; see `StatisticalModel.fisher_metric`."""
+    require_fixed_support(model)
+    engine = model.engine(budget)
+    normal = gaussian.structure(model.log_density, model.axes)
+    metric: sympy.Matrix | None = None
+    if normal is not None:
+        metric = budget.attempt("Gaussian in any dimension", normal.fisher_metric, model.parameters, share=0.5)
+        if metric is not None and not all(is_closed(e) for e in metric):
+            metric = None
+    if metric is None:
+        metric = _entries(model, engine, budget)
+    short = metric.applyfunc(lambda e: budget.attempt("the entry, in short", tidy, e, share=0.3) or e)
+    _confirm_metric(model, engine, short, budget)
+    return sympy.ImmutableMatrix(short)
+
+
+def _entries(model: StatisticalModel, engine: Engine, budget: Budget) -> sympy.Matrix:
+    size = model.dimension
+    scores = list(model.score())
+    smooth = not (model.log_density.has(*KINKED) and any(s.has(*KINKED) for s in scores))
+    metric = sympy.zeros(size, size)
+    for i in range(size):
+        for j in range(i, size):
+            candidates = []
+            if smooth:
+                curvature = -sympy.diff(scores[i], model.parameters[j])
+                candidates.append(curvature)
+            candidates.append(sympy.expand(scores[i] * scores[j]))
+            metric[i, j] = metric[j, i] = _first_closed(model, engine, candidates, budget)
+    return metric
+
+
+def _first_closed(model: StatisticalModel, engine: Engine, candidates: list[sympy.Expr], budget: Budget) -> sympy.Expr:
+    failure: NoClosedForm | Disagreement | None = None
+    for k, candidate in enumerate(candidates):
+        share = Budget(max(budget.remaining * (0.6 if k + 1 < len(candidates) else 1.0), 0.01))
+        try:
+            value = engine.expectation(candidate, share, confirmed=True)
+        except (NoClosedForm, Disagreement) as e:
+            failure = e
+            budget.attempts.extend(share.attempts)
+            continue
+        return value
+    if isinstance(failure, Disagreement):
+        raise failure
+    raise budget.no_closed_form("an entry of the Fisher metric")
+
+
+def _confirm_metric(model: StatisticalModel, engine: Engine, metric: sympy.Matrix, budget: Budget) -> None:
+    """Hold the metric against quadrature of E[l_i l_j] at an interior point, and E[l_i] against zero."""
+    for point in engine.points:
+        try:
+            means, products, slack = score_moments(model, point)
+        except (NumericFailure, ArithmeticError, ValueError, TypeError):
+            continue
+        scale = [max(abs(products[i][i]), 1e-30) ** 0.5 for i in range(model.dimension)]
+        for i, mean in enumerate(means):
+            if abs(mean) > 1e-4 * scale[i] + slack[i][i] ** 0.5:
+                raise IrregularModel(
+                    f"E[score] of {model.parameters[i]} is {mean:.4g}, not 0: the density is not regular in "
+                    f"{model.parameters[i]}, so the Fisher metric does not exist"
+                )
+        for i in range(model.dimension):
+            for j in range(i, model.dimension):
+                value = number(metric[i, j], point)
+                if not abs(value - products[i][j]) <= 2e-5 * scale[i] * scale[j] + 4 * slack[i][j] + 1e-9:
+                    raise Disagreement(
+                        f"the closed form {metric[i, j]} of entry ({i}, {j}) of the Fisher metric is {value:.10g} at "
+                        f"{ {str(k): float(v) for k, v in point.items()} }, quadrature gives {products[i][j]:.10g}"
+                    )
+        return
+    raise budget.no_closed_form("the Fisher metric (a candidate could not be confirmed by quadrature)")
+
+
+def score_moments(
+    model: StatisticalModel, point: Point, digits: int = 0
+) -> tuple[list[Any], list[list[Any]], list[list[Any]]]:
+    """E[l_i], E[l_i l_j] and error estimates at a point, factor by factor where coordinates are independent."""
+    size = model.dimension
+    density = model._density
+    total_mean: list[Any] = [0] * size
+    total = [[0] * size for _ in range(size)]
+    slack = [[0.0] * size for _ in range(size)]
+    parts = density.factors()
+    for part in parts:
+        scores = [sympy.diff(part.log_density, p) for p in model.parameters]
+        active = [i for i, s in enumerate(scores) if s != 0]
+        m = moments(part, [scores[i] for i in active], point, digits, products=True)
+        count = len(active)
+        mean = {i: m.values[a] for a, i in enumerate(active)}
+        k = count
+        for a, i in enumerate(active):
+            total_mean[i] += mean[i]
+            for j in active[a:]:
+                covariance = m.values[k] - (mean[i] * mean[j] if len(parts) > 1 else 0)
+                total[i][j] += covariance
+                slack[i][j] += float(m.errors[k])
+                if i != j:
+                    total[j][i] += covariance
+                    slack[j][i] += float(m.errors[k])
+                k += 1
+    constant = density.constant_of_factors
+    for i, p in enumerate(model.parameters):
+        total_mean[i] += number(sympy.diff(constant, p), point)
+    return total_mean, total, slack
+
+
+def check_score(model: StatisticalModel, points: Sequence[Point]) -> None:
+    """E[score] = 0 at an interior point.
+
+    Raises:
+        IrregularModel: it is not.
+    """
+    for point in points:
+        try:
+            means, products, slack = score_moments(model, point)
+        except (NumericFailure, ArithmeticError, ValueError, TypeError):
+            continue
+        for i, mean in enumerate(means):
+            if abs(mean) > 1e-4 * max(abs(products[i][i]), 1e-12) ** 0.5 + slack[i][i] ** 0.5:
+                raise IrregularModel(
+                    f"E[score] of {model.parameters[i]} is {mean:.4g}, not 0, at "
+                    f"{ {str(k): float(v) for k, v in point.items()} }"
+                )
+        return
+
+
+def fisher_metric_at(model: StatisticalModel, values: Mapping[Any, Any], digits: int) -> Estimate:
+    """Numbers; see `StatisticalModel.fisher_metric_at`."""
+    require_fixed_support(model)
+    named = {s.name: s for s in model.symbols}
+    point: Point = {}
+    for key, value in values.items():
+        symbol = key if isinstance(key, sympy.Symbol) else named.get(str(key))
+        if symbol not in model.symbols:
+            raise InvalidModel(f"{key} is neither a parameter nor a constant of the model: {list(model.symbols)}")
+        point[symbol] = sympy.Rational(str(value)) if isinstance(value, float) else symbol_value(value)
+    missing = [s for s in model.symbols if s not in point]
+    if missing:
+        raise InvalidModel(f"no values given for {missing}")
+    density = model._density
+    if not density.allows(point):
+        raise InvalidModel(f"the point {point} is outside the parameter space of the model")
+    for symbol, value in point.items():
+        if (symbol.is_positive and not value > 0) or (symbol.is_negative and not value < 0):
+            raise InvalidModel(f"{symbol} = {value} contradicts the assumption on {symbol}")
+    size = model.dimension
+    precise = digits if _affordable(density, digits) else 0
+    with mpmath.workdps(max(digits, 15) + 12):
+        try:
+            _, products, slack = score_moments(model, point, precise)
+            kind = "quadrature"
+            if precise == 0 and len(density.axes) > 3 and len(density.factors()) == 1:
+                kind = "monte carlo"
+        except (NumericFailure, ArithmeticError, ValueError, TypeError) as e:
+            mass = Mass(density).at(point)
+            raise InvalidModel(f"the model has no density that can be integrated at {point} ({e}; mass {mass})") from e
+        value = sympy.Matrix(size, size, lambda i, j: sympy.Float(products[i][j], digits))
+        rounding = 10.0 ** (-digits) if precise else 1e-7
+        error = sympy.Matrix(
+            size, size, lambda i, j: sympy.Float(slack[i][j] + rounding * abs(float(products[i][j])), 6)
+        )
+    return Estimate(sympy.ImmutableMatrix(value), sympy.ImmutableMatrix(error), kind)
+
+
+def _affordable(density: Density, digits: int) -> bool:
+    """Whether high-precision quadrature is affordable: up to two coupled coordinates."""
+    return all(len(part.axes) <= (2 if digits <= 20 else 1) for part in density.factors())
+
+
+# ---- what the data cannot see ----------------------------------------------------------------------------------
+
+
+def null_directions(model: StatisticalModel, budget: Budget) -> tuple[sympy.ImmutableMatrix, ...]:
+    """A basis of the null space of the metric; see `StatisticalModel.null_directions`."""
+    metric = model.fisher_metric(budget)
+    space = budget.attempt("null space", lambda: metric.nullspace(simplify=True))
+    if space is None:
+        raise budget.no_closed_form("the null directions")
+    basis = []
+    for vector in space:
+        denominators = [sympy.fraction(sympy.together(v))[1] for v in vector]
+        scaled = (vector * sympy.lcm_list(denominators)).applyfunc(sympy.simplify)
+        content = sympy.gcd_list([v for v in scaled if v != 0])
+        basis.append(sympy.ImmutableMatrix((scaled / content).applyfunc(sympy.simplify)))
+    return tuple(basis)
+
+
+def identifiable_combinations(model: StatisticalModel, budget: Budget) -> tuple[sympy.Expr, ...]:
+    """First integrals of the null directions; see `StatisticalModel.identifiable_combinations`."""
+    directions = null_directions(model, budget)
+    parameters = model.parameters
+    if not directions:
+        return parameters
+    wanted = len(parameters) - len(directions)
+    found: list[sympy.Expr] = []
+
+    def independent(candidate: sympy.Expr) -> bool:
+        rows = sympy.Matrix([[sympy.diff(f, p) for p in parameters] for f in [*found, candidate]])
+        return rows.rank(simplify=True) == len(found) + 1
+
+    def invariant(candidate: sympy.Expr) -> bool:
+        return all(
+            sympy.simplify(sum(v[i] * sympy.diff(candidate, p) for i, p in enumerate(parameters))) == 0
+            for v in directions
+        )
+
+    candidates = [*parameters, *_coefficients(model), *_integrated(directions, parameters)]
+    for candidate in candidates:
+        if len(found) == wanted:
+            break
+        if candidate.free_symbols & set(parameters) and invariant(candidate) and independent(candidate):
+            found.append(candidate)
+    if len(found) < wanted:
+        raise budget.no_closed_form("the identifiable combinations")
+    return tuple(found)
+
+
+def _coefficients(model: StatisticalModel) -> list[sympy.Expr]:
+    """Coefficients of functions of the sample in the log-density: what the data sees is among them."""
+    from symrg.expectation.identities import NormalisationIdentities
+
+    try:
+        reader = NormalisationIdentities(model.log_density, model.sample, model.parameters, {})
+        features = reader.features(model.log_density)
+    except Exception as e:  # a density that does not split has no such coefficients
+        if isinstance(e, (KeyboardInterrupt, SystemExit)):
+            raise
+        return []
+    moving = [sympy.factor(c) for f, c in features.items() if f != 1 and c.free_symbols & set(model.parameters)]
+    inner = [
+        sympy.factor(n.as_independent(*model.sample, as_Add=n.is_Add)[0])
+        for n in sympy.preorder_traversal(model.log_density)
+        if isinstance(n, (sympy.Add, sympy.Mul)) and n.free_symbols & set(model.parameters)
+    ]
+    seen = [*moving, *inner]
+    return sorted((c for c in seen if c.free_symbols & set(model.parameters)), key=lambda c: sympy.count_ops(c))
+
+
+def _integrated(directions: Sequence[sympy.ImmutableMatrix], parameters: Sequence[sympy.Symbol]) -> list[sympy.Expr]:
+    """First integrals of a single direction by pairs: dp_i/v_i = dp_j/v_j where that is separable."""
+    if len(directions) != 1:
+        return []
+    (v,) = directions
+    found: list[sympy.Expr] = []
+    for i, p in enumerate(parameters):
+        for j in range(i + 1, len(parameters)):
+            q = parameters[j]
+            if v[i] == 0 or v[j] == 0:
+                continue
+            ratio = sympy.simplify(v[j] / v[i])
+            numerator, denominator = sympy.fraction(sympy.factor(ratio))
+            in_q = sympy.Mul(*(f for f in sympy.Mul.make_args(ratio) if f.has(q)))
+            in_p = ratio / in_q
+            if in_q.has(p) or in_p.has(q):
+                continue
+            found.append(sympy.simplify(sympy.integrate(1 / in_q, q) - sympy.integrate(in_p, p)))
+            found.append(sympy.simplify(sympy.exp(found[-1])))
+    return found
