@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -12,9 +12,11 @@ from symrg.budget import Budget
 from symrg.errors import InvalidClaim
 from symrg.verification.ball import BallWitness
 from symrg.verification.claim import Claim
+from symrg.verification.domains import where_it_holds
 from symrg.verification.floating import FloatingWitness
 from symrg.verification.other_system import MaximaWitness
 from symrg.verification.reading import Reading
+from symrg.verification.repair import marked_statement, proposals
 from symrg.verification.symbolic import SymbolicWitness
 from symrg.verification.witness import Evidence, Outcome, Witness
 
@@ -33,6 +35,8 @@ class Verdict:
         correction: a claim with the same left side that holds, where the printed one doesn't.
         reason: why the status is what it is.
         holds_where: conditions under which the claim was found to hold, where it fails without them.
+        marked: LaTeX of the correction with the difference underlined.
+        change: the difference in words.
         consequences: verdicts on a definition's consequences.
     """
 
@@ -43,6 +47,8 @@ class Verdict:
     correction: Claim | None = None
     reason: str = ""
     holds_where: tuple[Any, ...] | None = None
+    marked: str | None = None
+    change: str = ""
     consequences: tuple[Verdict, ...] = ()
 
     def __post_init__(self) -> None:
@@ -177,4 +183,22 @@ def _definition(claim: Claim, limit: Budget) -> Verdict:
 
 def _mended(verdict: Verdict, reading: Reading, limit: Budget) -> Verdict:
     """The verdict on a failed claim, with a correction or the part of the domain where it holds, where found."""
-    return verdict
+    claim = verdict.claim
+    search = Budget(max(0.5 * limit.remaining, 0.05))
+    for proposal in proposals(reading, search):
+        correction = claim.with_rhs(proposal.rhs)
+        second = verify(correction, Budget(max(0.6 * limit.remaining, 0.05)), repair=False)
+        if second.status == "holds":
+            return replace(
+                verdict,
+                status="holds with correction",
+                correction=correction,
+                marked=marked_statement(claim, proposal),
+                change=proposal.change,
+                reason=f"{verdict.reason}; corrected: {proposal.change}; the correction is {second.reason}",
+            )
+    part = where_it_holds(reading, Budget(max(0.8 * limit.remaining, 0.05)))
+    if part is None:
+        return verdict
+    text = ", ".join(map(str, part))
+    return replace(verdict, holds_where=part, reason=f"{verdict.reason}; it was found to hold for {text}")

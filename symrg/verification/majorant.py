@@ -145,7 +145,8 @@ class Majorant:
 
     def exponential(self, exponent: sp.Expr, sign: int) -> Term:
         """exp of the real part of the exponent: from above for sign 1, from below for sign -1."""
-        size, power, rates = arb(0), arb(0), {}
+        size, power = arb(0), arb(0)
+        rates: dict[sp.Rational, arb] = {}
         for term in sp.Add.make_args(sp.expand_log(sp.expand(exponent))):
             coefficient, rest = term.as_independent(self.x, as_Add=False)
             c = self.constant(coefficient).real
@@ -160,7 +161,7 @@ class Majorant:
                 else:
                     size += sign * c.abs_upper() * self.start ** rational(q)
             else:
-                sunk = self.sinking(c, coefficient, rest) if sign > 0 else None
+                sunk = self.sinking(c, rest) if sign > 0 else None
                 if sunk is not None:
                     for q, d in sunk:
                         rates[q] = rates.get(q, arb(0)) + d
@@ -172,9 +173,9 @@ class Majorant:
         value = size.exp()
         return Term(value.upper() if sign > 0 else value.lower(), power, tuple(sorted(rates.items())))
 
-    def sinking(self, c: arb, coefficient: sp.Expr, rest: sp.Expr) -> list[tuple[sp.Rational, arb]] | None:
+    def sinking(self, c: arb, rest: sp.Expr) -> list[tuple[sp.Rational, arb]] | None:
         """Rates that bound c * rest from above where c < 0 and rest is positive, e^(a x^q) >= (a x^q)^2 / 2."""
-        if not (c < 0 and rest.is_positive and self.constant(coefficient).imag.is_zero()):
+        if not (c < 0 and rest.is_positive):
             return None
         if isinstance(rest, sp.exp):
             below = self.lower(rest)

@@ -124,9 +124,30 @@ def _run(program: str, script: str, seconds: float) -> str | None:
 _NAMES = {
     **{
         n: n
-        for n in "exp log sin cos tan cot sec csc sinh cosh tanh coth sech csch asin acos atan asinh acosh atanh".split()
+        for n in [
+            "exp",
+            "log",
+            "sin",
+            "cos",
+            "tan",
+            "cot",
+            "sec",
+            "csc",
+            "sinh",
+            "cosh",
+            "tanh",
+            "coth",
+            "sech",
+            "csch",
+            "asin",
+            "acos",
+            "atan",
+            "asinh",
+            "acosh",
+            "atanh",
+        ]
     },
-    **{n: n for n in "erf erfc erfi gamma beta floor conjugate".split()},
+    **{n: n for n in ["erf", "erfc", "erfi", "gamma", "beta", "floor", "conjugate"]},
     "factorial": "factorial",
     "binomial": "binomial",
     "loggamma": "log_gamma",

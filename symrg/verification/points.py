@@ -192,6 +192,8 @@ class Domain:
         ends = [e for e in ends if (low is None or e > low) and (high is None or e < high)]
         marks = [low, *ends, high]
         cells = list(itertools.pairwise(marks)) + [(e, e) for e in ends]
+        if 0 in (low, high) and _possible(symbol, sp.Integer(0)):
+            cells.append((sp.Integer(0), sp.Integer(0)))
         if not gaps:
             return cells
         tests = [

@@ -119,8 +119,8 @@ def _summed(function: Evaluate, tail: Tail, point: Point, variable: sp.Symbol, f
     goal = arb(2) ** (20 - ctx.prec)
     total, k, stop = acb(0), first, 8
     while k - first < TERMS:
-        for k in range(k, first + stop):
-            total += function(_term(point, variable, k))
+        for number in range(k, first + stop):
+            total += function(_term(point, variable, number))
         k = first + stop
         try:
             rest = tail(point, k)
@@ -239,4 +239,3 @@ def _rational(summand: sp.Expr, n: sp.Symbol) -> Tail | None:
         return total
 
     return tail
-

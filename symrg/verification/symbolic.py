@@ -23,8 +23,13 @@ from symrg.verification.witness import Evidence, Outcome, undecided
 
 @dataclass(frozen=True)
 class SymbolicWitness:
-    """SymPy's rewriting, route after route, until the residual is 0."""
+    """SymPy's rewriting, route after route, until the residual is 0.
 
+    Args:
+        only: names of the routes to take; all where None.
+    """
+
+    only: tuple[str, ...] | None = None
     name: str = "symbolic reduction"
     kind: str = "symbolic"
 
@@ -55,7 +60,7 @@ class SymbolicWitness:
         if residual == 0:
             return ["the sides combine to 0"]
         for how, form in self._forms(residual, reading, budget):
-            steps = reduce_to_zero(form, budget)
+            steps = reduce_to_zero(form, budget, self.only)
             if steps is not None:
                 return [*how, *steps]
         return None
@@ -92,13 +97,15 @@ class SymbolicWitness:
         return Evidence(self.name, self.kind, Outcome.HOLDS, tuple(steps), record={"steps": steps})
 
 
-def reduce_to_zero(residual: sp.Expr, budget: Budget) -> list[str] | None:
+def reduce_to_zero(residual: sp.Expr, budget: Budget, only: tuple[str, ...] | None = None) -> list[str] | None:
     """The steps that reduce an expression to 0, None where no route does."""
     if residual == 0:
         return ["the sides combine to 0"]
     forms: list[tuple[list[str], sp.Expr]] = [([], residual)]
     seen = {residual}
     for name, route, share in ROUTES:
+        if only is not None and name not in only:
+            continue
         for steps, form in list(forms):
             if budget.remaining < 0.02:
                 return None
