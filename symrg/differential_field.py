@@ -550,6 +550,13 @@ def root_base(base: sp.Expr) -> sp.Expr:
     return sp.expand(top) / sp.expand(bottom)
 
 
+def normal_form(expression: sp.Expr) -> sp.Expr:
+    """The expression as one fraction in its kernels, factored, roots gone from the denominator."""
+    symbols = sorted(expression.free_symbols, key=lambda s: s.name)
+    field = DifferentialField([expression], symbols, 0)
+    return field.expression(field.element(expression))
+
+
 def inverse(field: DifferentialField, matrix: Sequence[Sequence[RationalFunction]]) -> list[list[RationalFunction]]:
     """Inverse of a square matrix of elements, by Gauss-Jordan elimination.
 
