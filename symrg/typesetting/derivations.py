@@ -29,5 +29,5 @@ def derivation_section(derivation: Derivation) -> Section:
     where: tuple[str, ...] = ()
     if derivation.conditions:
         where = ("For " + ", ".join(f"${latex(c)}$" for c in derivation.conditions) + ":",)
-    chain = Chain(left, tuple(steps)) if steps else Equation(left)
+    chain = Chain(left, tuple(steps), tag="") if steps else Equation(left, tag="")
     return Section(derivation.title, (*where, chain, *inner))

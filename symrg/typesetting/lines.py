@@ -2,7 +2,7 @@ r"""Long formulas broken into lines, and the width of a formula.
 
 The width is estimated from the letters, in em of the surrounding text, so that breaking needs no TeX. Lines are
 broken before a plus, a minus or a relation at the outermost level; where one term alone is too long, inside its
-widest parentheses, which then become ``\Bigl( \Bigr)`` because ``\left \right`` can't reach over a line break.
+widest parentheses, which then become ``\Bigl( \Bigr)`` or ``\biggl( \biggr)``, because ``\left \right`` can't reach over a line break.
 """
 
 from __future__ import annotations
@@ -115,8 +115,9 @@ def _break_factor(factor: str, limit: float, first: float) -> list[str]:
         prefix, suffix = factor[: widest.start], factor[widest.end :]
         lines = break_lines(widest.inner, limit - 2.5, max(first - width(prefix) - 1.2, 4.0))
         if len(lines) > 1:
-            lines[0] = f"{prefix}\\Bigl{widest.opening} {lines[0]}"
-            lines[-1] = f"{lines[-1]} \\Bigr{widest.closing}{suffix}"
+            size = "bigg" if r"\frac" in widest.inner else "Big"
+            lines[0] = f"{prefix}\\{size}l{widest.opening} {lines[0]}"
+            lines[-1] = f"{lines[-1]} \\{size}r{widest.closing}{suffix}"
             return lines
     rewritten = _fraction_in_front(factor)
     return [factor] if rewritten is None else _break_term(rewritten, limit, first)

@@ -140,13 +140,14 @@ class FieldPrinter(LatexPrinter):
             )
             tall = tall or (hasattr(base, "as_integral") and isinstance(base, Expr))
             exponential = base is S.Exp1 and not exponent.is_Atom and (has_symbols_below or has_number_below)
+            nested = (has_symbols_below or has_number_below) and isinstance(base, Add) and r"\frac" in self._print(base)
             function = (
                 has_number_below
                 and not has_symbols_below
                 and isinstance(base, sympy.Function)
                 and not isinstance(base, AppliedUndef)
             )
-            (beside if tall or exponential or function else inside).append((base, exponent))
+            (beside if tall or nested or exponential or function else inside).append((base, exponent))
         beside.sort(key=lambda factor: 1 if factor[0].has(sympy.Integral, sympy.Sum, sympy.Product) else 0)
         return inside, beside
 
