@@ -2,7 +2,8 @@ r"""Long formulas broken into lines, and the width of a formula.
 
 The width is estimated from the letters, in em of the surrounding text, so that breaking needs no TeX. Lines are
 broken before a plus, a minus or a relation at the outermost level; where one term alone is too long, inside its
-widest parentheses, which then become ``\Bigl( \Bigr)`` or ``\biggl( \biggr)``, because ``\left \right`` can't reach over a line break.
+widest parentheses, which then become ``\Bigl( \Bigr)`` or ``\biggl( \biggr)``, because ``\left \right`` can't reach
+over a line break.
 """
 
 from __future__ import annotations
