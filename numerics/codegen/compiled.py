@@ -301,7 +301,7 @@ class CompiledFunction(Typeset):
         if size:
             self._evaluate(arrays, shape, out)
         if len(shape) != 1:
-            out = out.reshape(-1, *shape) if size or shape else out
+            out = out.reshape(out.shape[0], *shape)
         if self._plain and shape:
             return tuple(out)
         return self._arranged(self.shape, out, shape)
@@ -321,6 +321,8 @@ class CompiledFunction(Typeset):
                 return value
         try:
             array = np.asarray(value)
+            if array.dtype.kind not in "biufc":
+                raise TypeError(array.dtype)
             if array.dtype.kind == "c" and argument.kind == "f":
                 raise InvalidArguments(
                     f"{argument.symbol} was given complex values but is compiled as real; use dtype=complex, and do "

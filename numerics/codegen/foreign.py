@@ -21,7 +21,17 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from scipy.special import cython_special
 
-from numerics.codegen.special import gamma, kernel
+from numerics.codegen.special import (
+    bessel_series,
+    chebyshev_recurrence,
+    erfi_series,
+    gamma,
+    gegenbauer_recurrence,
+    jacobi_recurrence,
+    kernel,
+    laguerre_recurrence,
+    legendre_recurrence,
+)
 
 _C_NAMES = {"d": "double", "z": "__pyx_t_double_complex"}
 
@@ -123,7 +133,7 @@ def _scipy(name: str, arguments: str, result: str = "d", outputs: int = 0) -> An
 
 digamma = _scipy("psi", "d")
 erfcx = _scipy("erfcx", "d")
-erfi = _scipy("erfi", "d")
+_erfi = _scipy("erfi", "d")
 erfinv = _scipy("erfinv", "d")
 erfcinv = _scipy("erfcinv", "d")
 expint_1 = _scipy("exp1", "d")
@@ -134,8 +144,8 @@ incomplete_elliptic_e = _scipy("ellipeinc", "dd")
 incomplete_elliptic_f = _scipy("ellipkinc", "dd")
 binomial = _scipy("binom", "dd")
 rising_factorial = _scipy("poch", "dd")
-besselj = _scipy("jv", "dd")
-bessely = _scipy("yv", "dd")
+_j0, _j1, _y0, _y1 = (_scipy(name, "d") for name in ("j0", "j1", "y0", "y1"))
+_jv, _yv = (_scipy(name, "dd") for name in ("jv", "yv"))
 _beta = _scipy("beta", "dd")
 _i0, _i0e, _i1, _i1e = (_scipy(name, "d") for name in ("i0", "i0e", "i1", "i1e"))
 _k0, _k0e, _k1, _k1e = (_scipy(name, "d") for name in ("k0", "k0e", "k1", "k1e"))
@@ -148,12 +158,11 @@ _shichi = _scipy("shichi", "d", "", 2)
 _fresnel = _scipy("fresnel", "d", "", 2)
 _airy = _scipy("airy", "d", "", 4)
 _legendre = _scipy("eval_legendre", "dd")
-chebyshev_t = _scipy("eval_chebyt", "dd")
-chebyshev_u = _scipy("eval_chebyu", "dd")
-laguerre = _scipy("eval_laguerre", "dd")
-generalized_laguerre = _scipy("eval_genlaguerre", "ddd")
-gegenbauer = _scipy("eval_gegenbauer", "ddd")
-jacobi = _scipy("eval_jacobi", "dddd")
+_chebyshev_t = _scipy("eval_chebyt", "dd")
+_chebyshev_u = _scipy("eval_chebyu", "dd")
+_laguerre = _scipy("eval_genlaguerre", "ddd")
+_gegenbauer = _scipy("eval_gegenbauer", "ddd")
+_jacobi = _scipy("eval_jacobi", "dddd")
 hyper_1f1 = _scipy("hyp1f1", "ddd")
 hyper_2f1 = _scipy("hyp2f1", "dddd")
 hyper_0f1 = _scipy("hyp0f1", "dd")
@@ -177,12 +186,42 @@ def beta(a, b):
 
 
 @kernel
+def erfi(x):
+    """-i erf(i x)."""
+    return erfi_series(x) if math.fabs(x) < 1.5 else _erfi(x)
+
+
+@kernel
+def besselj(nu, x):
+    """J_nu(x), by the faster kernels where nu is 0 or 1."""
+    if nu == 0.0:
+        return _j0(x)
+    if nu == 1.0:
+        return _j1(x)
+    if 0.0 < nu < 170.0 and math.fabs(x) < 1.0:
+        return bessel_series(nu, x, -1.0)
+    return _jv(nu, x)
+
+
+@kernel
+def bessely(nu, x):
+    """Y_nu(x)."""
+    if nu == 0.0:
+        return _y0(x)
+    if nu == 1.0:
+        return _y1(x)
+    return _yv(nu, x)
+
+
+@kernel
 def besseli(nu, x):
-    """I_nu(x), by the faster kernels where nu is 0 or 1."""
+    """I_nu(x)."""
     if nu == 0.0:
         return _i0(x)
     if nu == 1.0:
         return _i1(x)
+    if 0.0 < nu < 170.0 and math.fabs(x) < 1.0:
+        return bessel_series(nu, x, 1.0)
     return _iv(nu, x)
 
 
@@ -203,6 +242,8 @@ def scaled_besseli(nu, x):
         return _i0e(x)
     if nu == 1.0:
         return _i1e(x)
+    if 0.0 < nu < 170.0 and math.fabs(x) < 1.0:
+        return bessel_series(nu, x, 1.0) * math.exp(-math.fabs(x))
     return _ive(nu, x)
 
 
@@ -235,12 +276,31 @@ def erf_difference(a, b):
 
 
 @kernel
+def _upper_fraction(a, x):
+    """Gamma(a, x) e^x x^-a by Legendre's continued fraction (DLMF 8.9.2, even part), for a <= 0 and x > 0.5."""
+    b = x + 1.0 - a
+    c, d = 1e300, 1.0 / b
+    f = d
+    for i in range(1, 400):
+        term = -i * (i - a)
+        b += 2.0
+        d = 1.0 / (b + term * d)
+        c = b + term / c
+        f *= c * d
+        if math.fabs(c * d - 1.0) < 1e-16:
+            break
+    return f
+
+
+@kernel
 def uppergamma(a, x):
     """Gamma(a, x), the integral of t^(a-1) e^-t from x, for a > 0 (or a <= 0 through the exponential integral)."""
     if a > 0.0:
         return _gammaincc(a, x) * gamma(a)
     if a == 0.0:
         return expint_1(x)
+    if x > 0.5:
+        return math.exp(-x) * math.pow(x, a) * _upper_fraction(a, x)
     # recur upwards: Gamma(a, x) = (Gamma(a + 1, x) - x^a e^-x) / a
     steps = math.floor(-a) + 1
     top = a + steps
@@ -329,6 +389,47 @@ def airy_bi_prime(x):
 
 
 @kernel
+def _whole(n):
+    return 0.0 <= n < 1e6 and n == math.floor(n)
+
+
+@kernel
 def legendre(n, x):
-    """P_n(x)."""
-    return _legendre(n, x)
+    """P_n(x); by recurrence where n is whole."""
+    return legendre_recurrence(n, x) if _whole(n) else _legendre(n, x)
+
+
+@kernel
+def chebyshev_t(n, x):
+    """T_n(x)."""
+    return chebyshev_recurrence(n, x, x) if _whole(n) else _chebyshev_t(n, x)
+
+
+@kernel
+def chebyshev_u(n, x):
+    """U_n(x)."""
+    return chebyshev_recurrence(n, x, 2.0 * x) if _whole(n) else _chebyshev_u(n, x)
+
+
+@kernel
+def laguerre(n, x):
+    """L_n(x)."""
+    return generalized_laguerre(n, 0.0, x)
+
+
+@kernel
+def generalized_laguerre(n, a, x):
+    """L_n^(a)(x)."""
+    return laguerre_recurrence(n, a, x) if _whole(n) else _laguerre(n, a, x)
+
+
+@kernel
+def gegenbauer(n, a, x):
+    """C_n^(a)(x)."""
+    return gegenbauer_recurrence(n, a, x) if _whole(n) else _gegenbauer(n, a, x)
+
+
+@kernel
+def jacobi(n, a, b, x):
+    """P_n^(a, b)(x)."""
+    return jacobi_recurrence(n, a, b, x) if _whole(n) else _jacobi(n, a, b, x)

@@ -15,6 +15,7 @@ already rewritten, so the cost is linear in the number of distinct nodes; a rule
 | e^u/(1 + e^u)                 | logistic function                 | inf/inf                           |
 | coth u - 1/u                  | series near 0                     | digits as u -> 0                  |
 | 1 - erf u, e^(u^2) erfc u     | erfc, erfcx                       | digits, underflow                 |
+| ln(1 - u^2)                   | log1p or ln((1 - u)(1 + u))       | digits as u -> 0 or u -> 1        |
 | ln Gamma(u), ln cosh u        | without the overflowing inside    | overflow                          |
 | I_a(u)/I_b(u), ln I_a(u), K   | exponentially scaled functions    | overflow                          |
 | sin(pi u), cos(pi u)          | u reduced exactly                 | digits near the zeros             |
@@ -58,7 +59,8 @@ def _walk(root: sp.Basic, done: dict[sp.Basic, sp.Basic], real: bool) -> sp.Basi
             stack.append((node, True))
             stack.extend((a, False) for a in _inner(node) if a not in done)
         else:
-            done[node] = _apply(_rebuilt(node, done), real)
+            square = _square_below_one(node) if real and isinstance(node, sp.log) else None
+            done[node] = st.Log1mSquare(done.get(square, square)) if square else _apply(_rebuilt(node, done), real)
     return done[root]
 
 
@@ -131,7 +133,7 @@ def _minus_one(f: sp.Expr) -> sp.Expr | None:
     if isinstance(f, sp.cosh):
         return st.Coshm1(f.args[0])
     if isinstance(f, sp.erf):
-        return -sp.erfc(f.args[0])
+        return -sp.erfc(f.args[0], evaluate=False)
     if isinstance(f, sp.erfc):
         return -sp.erf(f.args[0])
     if f.is_Pow and f.exp == sp.S.Half and isinstance(f.base, sp.Add) and f.base.args[0] is ONE:
@@ -142,7 +144,7 @@ def _minus_one(f: sp.Expr) -> sp.Expr | None:
 def _plus_one(f: sp.Expr) -> sp.Expr | None:
     """1 + f where that cancels for one sign of the argument."""
     if isinstance(f, sp.erf):
-        return sp.erfc(-f.args[0])
+        return sp.erfc(-f.args[0], evaluate=False)
     return None
 
 
@@ -200,6 +202,15 @@ def _langevin(node: sp.Expr) -> sp.Expr | None:
 
 
 # logarithms
+
+
+def _square_below_one(node: sp.Expr) -> sp.Expr | None:
+    """U of ln(1 - u^2), seen before 1 - u^2 is taken apart: what is best depends on u."""
+    inside = node.args[0]
+    if isinstance(inside, sp.Add) and len(inside.args) == 2 and inside.args[0] is ONE:
+        c, f = _coefficient(inside.args[1])
+        return _root(f) if c == -1 else None
+    return None
 
 
 def _log_of_one_plus(node: sp.Expr) -> sp.Expr | None:

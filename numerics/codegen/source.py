@@ -26,8 +26,8 @@ from numerics.codegen.functions import KERNELS
 from symrg.budget import OutOfTime, within
 from symrg.errors import UnsupportedExpression
 
-ATOM, UNARY, PRODUCT, SUM, COMPARISON, NOT, AND, OR, CHOICE = range(9, 0, -1)
-"""How tightly the outermost operator of a piece of source binds, the tightest first."""
+ATOM, CALL, UNARY, PRODUCT, SUM, COMPARISON, NOT, AND, OR = range(9, 0, -1)
+"""How tightly the outermost operator of a piece of source binds, the tightest first; an ATOM is a name or a number."""
 
 _WIDTH = 76  # longer pieces of source get a name of their own
 _REPEATED = 8  # whole powers up to this one are products
@@ -248,6 +248,10 @@ class Generator:
             return (node.args[0],)
         if isinstance(node, (sp.Sum, sp.Product, sp.Indexed, MatrixElement)):
             return ()
+        if isinstance(node, (sp.Integral, sp.Limit, sp.Order, sp.Lambda, AppliedUndef)):
+            raise _no_kernel(node)
+        if isinstance(node, (sp.Derivative, sp.Subs)):
+            return ()
         if isinstance(node, sp.hyper):
             return (*node.ap, *node.bq, node.argument)
         return node.args
@@ -430,7 +434,7 @@ class Generator:
         for axis, index in enumerate(indices):
             texts.append(self._whole_number(index, scope).text)
             self._check_bounds(value.text, axis, index, texts[-1], scope)
-        return Value(f"{value.text}[{', '.join(texts)}]", value.kind)
+        return Value(f"{value.text}[{', '.join(texts)}]", value.kind, CALL)
 
     def _check_bounds(self, array: str, axis: int, index: sp.Expr, text: str, scope: Scope) -> None:
         """See that an index is inside its array: before the loop where the loop alone decides, else on the spot."""
@@ -570,19 +574,19 @@ class Generator:
             return Value(f"{_complex(left)} ** {right.inside(ATOM)}", "c", UNARY)
         if exponent == sp.Rational(1, 3):
             self._used.add("cube_root")
-            return Value(f"cube_root({left.text})", "f")
+            return Value(f"cube_root({left.text})", "f", CALL)
         if exponent.is_Rational and exponent.q & (exponent.q - 1):
             # the exponent is no double: what it lacks is put in to first order
             lacking = float(exponent - sp.Rational(*float(exponent).as_integer_ratio()))
             self._used.add("rational_power")
-            return Value(f"rational_power({left.text}, {float(exponent)!r}, {lacking!r})", "f")
-        return Value(f"math.pow({left.text}, {right.text})", "f")
+            return Value(f"rational_power({left.text}, {float(exponent)!r}, {lacking!r})", "f", CALL)
+        return Value(f"math.pow({left.text}, {right.text})", "f", CALL)
 
     def _square_root(self, base: sp.Basic, scope: Scope) -> Value:
         value = self._emit(base, scope)
         if value.kind == "c" or (self._complex and not base.is_nonnegative):
-            return Value(f"cmath.sqrt({_complex(value)})", "c")
-        return Value(f"math.sqrt({value.text})", "f")
+            return Value(f"cmath.sqrt({_complex(value)})", "c", CALL)
+        return Value(f"math.sqrt({value.text})", "f", CALL)
 
     # choices and comparisons
 
@@ -598,9 +602,9 @@ class Generator:
         if isinstance(node, sp.Not):
             return Value(f"not {values[0].inside(NOT)}", "b", NOT)
         if isinstance(node, sp.Xor):
-            text = values[0].inside(ATOM)
+            text = values[0].inside(CALL)
             for value in values[1:]:
-                text = f"({text} != {value.inside(ATOM)})"
+                text = f"({text} != {value.inside(CALL)})"
             return Value(text, "b")
         level, word = (AND, " and ") if isinstance(node, sp.And) else (OR, " or ")
         return Value(word.join(v.inside(level + 1) for v in values), "b", level)
@@ -698,7 +702,7 @@ class Generator:
         for name in re.findall(r"(?<![\w.])([a-z_]\w*)\(", template):
             if name not in ("float", "abs", "complex"):
                 self._used.add(name)
-        level = PRODUCT if template.startswith("1.0 /") else ATOM
+        level = PRODUCT if template.startswith("1.0 /") else CALL
         return Value(template.format(*texts), kind, level)
 
     def _special_case(self, node: Any, scope: Scope) -> Value:
@@ -716,7 +720,7 @@ class Generator:
             return self._call(f"hyper_{len(node.ap)}f1({', '.join(texts)})", [], "f")
         if isinstance(node, (sp.re, sp.im, sp.conjugate, sp.arg)):
             return self._part(node, scope)
-        raise UnsupportedExpression(f"no kernel computes {type(node).__name__} in {node}")
+        raise _no_kernel(node)
 
     def _part(self, node: Any, scope: Scope) -> Value:
         value = self._emit(node.args[0], scope)
@@ -725,10 +729,10 @@ class Generator:
                 return Value(f"(math.pi if {value.inside(SUM)} < 0.0 else 0.0)", "f")
             return Value("0.0", "f") if isinstance(node, sp.im) else value
         if isinstance(node, sp.conjugate):
-            return Value(f"{value.inside(ATOM)}.conjugate()", "c")
+            return Value(f"{value.inside(ATOM)}.conjugate()", "c", CALL)
         if isinstance(node, sp.arg):
-            return Value(f"cmath.phase({value.text})", "f")
-        return Value(f"{value.inside(ATOM)}.{'real' if isinstance(node, sp.re) else 'imag'}", "f")
+            return Value(f"cmath.phase({value.text})", "f", CALL)
+        return Value(f"{value.inside(ATOM)}.{'real' if isinstance(node, sp.re) else 'imag'}", "f", CALL)
 
 
 def literal(number: sp.Basic, origin: sp.Basic | None = None) -> Value:
@@ -746,6 +750,11 @@ def literal(number: sp.Basic, origin: sp.Basic | None = None) -> Value:
     if math.isinf(x):
         raise UnsupportedExpression(f"{origin if origin is not None else number} is beyond the largest double")
     return Value(repr(x), "f", ATOM if math.copysign(1.0, x) > 0 else UNARY)
+
+
+def _no_kernel(node: sp.Basic) -> UnsupportedExpression:
+    kind = type(node).__name__
+    return UnsupportedExpression(f"no kernel computes {kind}, asked for in {node}; evaluate or replace it first")
 
 
 def _join(a: str, b: str) -> str:
@@ -787,8 +796,6 @@ def _nested(name: str) -> Any:
 
 def _polygamma(node: Any, texts: list[str]) -> str | None:
     order = node.args[0]
-    if order == 0:
-        return f"digamma({texts[1]})"
     return f"polygamma({texts[0]}, {texts[1]})" if order.is_Integer and order > 0 else None
 
 
@@ -810,6 +817,8 @@ def _rephrased(node: Any) -> sp.Basic | None:
     """A function without a kernel of its own, in functions that have one."""
     if isinstance(node, sp.harmonic) and len(node.args) == 1:
         return sp.digamma(node.args[0] + 1) + sp.EulerGamma
+    if isinstance(node, sp.polygamma) and node.args[0] == 0:
+        return sp.digamma(node.args[1], evaluate=False)
     if isinstance(node, sp.FallingFactorial):
         return sp.RisingFactorial(node.args[0] - node.args[1] + 1, node.args[1])
     if isinstance(node, (sp.jn, sp.yn)):

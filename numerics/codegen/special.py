@@ -186,6 +186,12 @@ def logcosh(x):
 
 
 @kernel
+def log1m_square(x):
+    """ln(1 - x^2)."""
+    return math.log1p(-x * x) if math.fabs(x) < 0.7 else math.log((1.0 - x) * (1.0 + x))
+
+
+@kernel
 def sinpi(x):
     """sin(pi x)."""
     r = math.fabs(x) % 2.0
@@ -315,6 +321,29 @@ def hurwitz_zeta(s, q):
 
 
 @kernel
+def _alternating_zeta(s):
+    """Dirichlet's eta(s) for s >= 0 by Borwein's second algorithm with 22 terms; the error is below 1e-16.
+
+    Source: P. Borwein, An efficient algorithm for the Riemann zeta function, CMS Conf. Proc. 27 (2000), algorithm 2.
+    """
+    n = 22
+    # d_k / d_n with d_k = n sum_{i<=k} (n + i - 1)! 4^i / ((n - i)! (2i)!): the terms by their ratios
+    term, whole = 1.0, 1.0
+    for i in range(1, n + 1):
+        term *= 4.0 * (n + i - 1.0) * (n - i + 1.0) / ((2.0 * i) * (2.0 * i - 1.0))
+        whole += term
+    # sum over k of (-1)^k (1 - d_k/d_n) (k + 1)^-s
+    term, above = 1.0, whole - 1.0
+    total, sign = 0.0, 1.0
+    for k in range(n):
+        total += sign * (above / whole) * math.pow(k + 1.0, -s)
+        sign = -sign
+        term *= 4.0 * (n + k) * (n - k) / ((2.0 * k + 2.0) * (2.0 * k + 1.0))
+        above -= term
+    return total
+
+
+@kernel
 def zeta(s):
     """Riemann's zeta function at a real number; infinite at 1."""
     if s == 1.0:
@@ -322,19 +351,25 @@ def zeta(s):
     if s < 0.0:
         if s % 2.0 == 0.0:
             return 0.0
-        # 2 (2 pi)^(s-1) sin(pi s/2) Gamma(1 - s) zeta(1 - s)
-        half = (2.0 * math.pi) ** (0.5 * (s - 1.0))
-        return 2.0 * half * sinpi(0.5 * s) * gamma(1.0 - s) * half * hurwitz_zeta(1.0 - s, 1.0)
+        # 2 (2 pi)^(s-1) sin(pi s/2) Gamma(1 - s) zeta(1 - s), the last by eta so that its pole is met exactly
+        half = math.pow(2.0 * math.pi, 0.5 * (s - 1.0))
+        if s > -1.0:
+            other = -_alternating_zeta(1.0 - s) / math.expm1(s * 0.6931471805599453)
+        else:
+            other = hurwitz_zeta(1.0 - s, 1.0)
+        return 2.0 * half * sinpi(0.5 * s) * gamma(1.0 - s) * half * other
     if s > 60.0:
-        return 1.0 + 2.0**-s
-    return hurwitz_zeta(s, 1.0)
+        return 1.0 + math.pow(2.0, -s)
+    if s > 2.0:
+        return hurwitz_zeta(s, 1.0)
+    return -_alternating_zeta(s) / math.expm1((1.0 - s) * 0.6931471805599453)
 
 
 @kernel
 def dirichlet_eta(s):
     """Sum over k >= 1 of (-1)^(k-1) k^-s."""
-    if s == 1.0:
-        return 0.6931471805599453
+    if 0.0 <= s <= 2.0:
+        return _alternating_zeta(s)
     return -math.expm1((1.0 - s) * 0.6931471805599453) * zeta(s)
 
 
@@ -412,24 +447,86 @@ def lambertw_lower(x):
 
 
 @kernel
+def bessel_series(nu, x, sign):
+    """J_nu (sign -1) or I_nu (sign 1) for |x| < 1 and nu >= 0 by the power series."""
+    quarter = sign * 0.25 * x * x
+    term, total = 1.0, 1.0
+    for k in range(1, 14):
+        term *= quarter / (k * (nu + k))
+        total += term
+    return total * math.pow(0.5 * x, nu) / gamma(nu + 1.0)
+
+
+@kernel
+def erfi_series(x):
+    """erfi(x) for |x| < 1.5, by the power series with positive terms."""
+    s = x * x
+    term, total = x, x
+    for k in range(1, 40):
+        term *= s / k
+        total += term / (2.0 * k + 1.0)
+    return 1.1283791670955126 * total
+
+
+@kernel
 def hermite(n, x):
-    """The Hermite polynomial H_n(x), by recurrence; n a whole number."""
-    a, b = 1.0, 2.0 * x
+    """The Hermite polynomial H_n(x) by recurrence; n whole, else nan."""
     if n < 0.0 or n != whole_below(n):
         return math.nan
+    a, b = 1.0, 2.0 * x
     for k in range(int(n)):
         a, b = b, 2.0 * x * b - 2.0 * (k + 1.0) * a
     return a
 
 
 @kernel
-def integer_power(x, n):
-    """X to a whole power n of any size, by repeated squaring."""
-    m = abs(n)
-    r = 1.0
-    while m > 0:
-        if m & 1:
-            r *= x
-        x *= x
-        m >>= 1
-    return r if n >= 0 else 1.0 / r
+def jacobi_recurrence(n, a, b, x):
+    """The Jacobi polynomial P_n^(a, b)(x) for whole n, by the three-term recurrence (DLMF 18.9.1-2)."""
+    if n == 0.0:
+        return 1.0
+    p, q = 1.0, 0.5 * (a - b) + 0.5 * (a + b + 2.0) * x
+    for i in range(1, int(n)):
+        k = float(i)
+        c = 2.0 * k + a + b
+        f = 2.0 * (k + 1.0) * (k + a + b + 1.0) * c
+        g = (c + 1.0) * (a * a - b * b)
+        h = c * (c + 1.0) * (c + 2.0)
+        e = 2.0 * (k + a) * (k + b) * (c + 2.0)
+        p, q = q, ((g + h * x) * q - e * p) / f
+    return q
+
+
+@kernel
+def legendre_recurrence(n, x):
+    """The Legendre polynomial P_n(x) for whole n."""
+    p, q = 1.0, x
+    for k in range(1, int(n) + 1):
+        p, q = q, ((2.0 * k + 1.0) * x * q - k * p) / (k + 1.0)
+    return p
+
+
+@kernel
+def chebyshev_recurrence(n, x, first):
+    """T_n(x) (`first` = x) or U_n(x) (`first` = 2 x) for whole n."""
+    p, q = 1.0, first
+    for _ in range(int(n)):
+        p, q = q, 2.0 * x * q - p
+    return p
+
+
+@kernel
+def laguerre_recurrence(n, a, x):
+    """The generalised Laguerre polynomial L_n^(a)(x) for whole n."""
+    p, q = 1.0, 1.0 + a - x
+    for k in range(1, int(n) + 1):
+        p, q = q, ((2.0 * k + 1.0 + a - x) * q - (k + a) * p) / (k + 1.0)
+    return p
+
+
+@kernel
+def gegenbauer_recurrence(n, a, x):
+    """The Gegenbauer polynomial C_n^(a)(x) for whole n."""
+    p, q = 1.0, 2.0 * a * x
+    for k in range(1, int(n) + 1):
+        p, q = q, (2.0 * (k + a) * x * q - (k - 1.0 + 2.0 * a) * p) / (k + 1.0)
+    return p

@@ -171,6 +171,15 @@ class LogCosh(Stable):
         return sp.log(sp.cosh(u))
 
 
+class Log1mSquare(Stable):
+    """ln(1 - u^2)."""
+
+    @staticmethod
+    def plain(u: Any) -> sp.Expr:
+        """Ln(1 - u^2)."""
+        return sp.log(1 - u**2)
+
+
 class LogGamma(Stable):
     """ln Gamma(u) for real u; nan where Gamma(u) < 0."""
 
