@@ -99,16 +99,16 @@ def _one(model: StatisticalModel, name: str, budget: Any) -> Quantity:
         derive = lambda: model.fisher_metric(budget=budget)  # noqa: E731
     elif name == "curvature":
         title, left, symbol = "Scalar curvature", "R", "R"
-        derive = lambda: model.manifold().scalar_curvature()  # noqa: E731
+        derive = lambda: model.manifold(budget).scalar_curvature(budget=budget)  # noqa: E731
     elif name == "christoffel":
         title, left, symbol = "Christoffel symbols", "Γ", r"\Gamma^{i}{}_{jk}"
-        derive = lambda: model.manifold().christoffel()  # noqa: E731
+        derive = lambda: model.manifold(budget).christoffel(budget=budget)  # noqa: E731
     elif name == "kl":
         title, left, symbol = "Kullback-Leibler divergence", "D_KL(θ ‖ θ')", divergence(at, there)
         derive = lambda: model.kl_divergence(other, budget=budget)  # noqa: E731
     elif name == "expansion":
         title, left, symbol = "Expansion of the divergence", "D_KL(θ ‖ θ+δ)", divergence(r"\theta", r"\theta + \delta")
-        derive = lambda: model.kl_expansion(order=3, displacement=displacements(parameters))  # noqa: E731
+        derive = lambda: model.kl_expansion(3, displacements(parameters), budget)  # noqa: E731
     else:
         title, left, symbol = "Entropy", "S", "S"
         derive = lambda: model.entropy(budget=budget)  # noqa: E731
@@ -116,6 +116,10 @@ def _one(model: StatisticalModel, name: str, budget: Any) -> Quantity:
         value = derive()
     except SymrgError as error:
         return Quantity(name, title, left, symbol, problem=str(error))
+    if name == "score":
+        value = value.applyfunc(lambda e: sp.Add(*map(sp.factor_terms, sp.Add.make_args(e))))
+    elif name in ("metric", "curvature", "christoffel"):
+        value = value.applyfunc(sp.factor_terms) if hasattr(value, "applyfunc") else sp.factor_terms(value)
     components: tuple[tuple[str, str], ...] = ()
     if name == "christoffel":
         components = tuple(nonzero_components(r"\Gamma", value, parameters, "udd", symmetric=(1, 2)))

@@ -92,13 +92,11 @@ def _text(target: str, document: bool | None, what: str | None, budget: float | 
 
 def _family_section(name: str, what: str | None, budget: float | None) -> Section:
     from symrg.overview import USUAL, overview
-    from symrg.typesetting import Equation, Section, latex
-    from symrg.typesetting.notation import point
+    from symrg.typesetting import Equation, Section
 
     model = family_model(name)
     wanted = ("score", *USUAL) if what is None else tuple(w.strip() for w in what.split(",") if w.strip())
-    density = rf"\ln p({point(model.sample).strip('()')} \mid {point(model.parameters).strip('()')})"
-    blocks: list[Any] = ["The model", Equation(f"{density} = {latex(model.log_density)}")]
+    blocks: list[Any] = ["The model", Equation(model.latex())]
     for quantity in overview(model, wanted, budget):
         if quantity.value is None:
             blocks.append(f"{quantity.title}: {quantity.problem}")

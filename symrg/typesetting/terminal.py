@@ -14,6 +14,26 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 class TerminalPrinter(PrettyPrinter):
     """SymPy's two-dimensional printer with ln, psi_n and the symbols of step and delta functions."""
 
+    def _as_ordered_terms(self, expr: Any, order: Any = None) -> list[Any]:
+        """SymPy's order, with the first positive term in front."""
+        terms = list(super()._as_ordered_terms(expr, order=order))
+        lead = next((i for i, t in enumerate(terms) if not t.as_coeff_Mul()[0].is_negative), 0)
+        terms.insert(0, terms.pop(lead))
+        return terms
+
+    def _print_Mul(self, product: Any) -> prettyForm:
+        """A minus sign in front goes into the first difference that it turns round."""
+        coefficient, _ = product.as_coeff_Mul()
+        if product.is_commutative and coefficient.is_negative:
+            for factor in product.args:
+                base, exponent = factor.as_base_exp()
+                mixed = base.is_Add and any(t.as_coeff_Mul()[0].is_negative for t in base.args)
+                if mixed and exponent.is_Integer and exponent % 2 == 1:
+                    turned = sympy.Mul(-1, product / factor) * sympy.Pow(sympy.Add(*[-t for t in base.args]), exponent)
+                    if turned.as_coeff_Mul()[0].is_positive:
+                        return super()._print_Mul(turned)
+        return super()._print_Mul(product)
+
     def _named(self, name: str, *arguments: Any) -> prettyForm:
         inside = self._print_seq(arguments, delimiter=", ")
         return prettyForm(*prettyForm(name).right(prettyForm(*inside.parens())), binding=prettyForm.FUNC)

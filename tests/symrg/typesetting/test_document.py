@@ -24,7 +24,9 @@ needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdfla
 
 def operators(text):
     r"""The multiset of what is printed, whatever its layout: sizes of delimiters, line breaks and \times aside."""
-    text = re.sub(r"\\(left|right|Bigl|Bigr|biggl|biggr|quad|times|begin\{aligned\}|end\{aligned\})|\\\\|&|\s", "", text)
+    text = re.sub(
+        r"\\(left|right|Bigl|Bigr|biggl|biggr|quad|times|begin\{aligned\}|end\{aligned\})|\\\\|&|\s", "", text
+    )
     return sorted(re.findall(r"\\[A-Za-z]+|.", text))
 
 
