@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from time import perf_counter
 from typing import Any
 
 from sympy import Expr, Symbol
@@ -61,8 +63,6 @@ def compare_on_grids(
         parameters: values.
         options: passed on to `numerics.solve`.
     """
-    from time import perf_counter
-
     density = numerics.compile(exact, [*equation.coordinates, equation.time, *parameters])
     runs: list[GridRun] = []
     solution = None
@@ -88,7 +88,5 @@ def compare_on_grids(
                 seconds,
             )
         )
-    orders = tuple(
-        math.log(a.error / b.error) / math.log(b.cells / a.cells) for a, b in zip(runs, runs[1:], strict=False)
-    )
+    orders = tuple(math.log(a.error / b.error) / math.log(b.cells / a.cells) for a, b in pairwise(runs))
     return GridComparison(tuple(runs), orders, solution)

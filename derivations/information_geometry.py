@@ -159,7 +159,6 @@ def _divergence() -> Statement:
 
 
 def _expansion() -> Statement:
-    model = normal()
     closed = results()["divergence"]
     metric = results()["metric"]
     moved = {mu_2: mu + step * delta_1, sigma_2: sigma + step * delta_2}

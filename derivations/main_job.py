@@ -1,0 +1,210 @@
+"""The main job: derive, verify, solve, train, prune, and write the report.
+
+Every stage returns what it found as parts of one report; the ledger, the article and the page are written from that.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from types import ModuleType
+from typing import Any, Protocol
+
+from derivations.report.builder import chapter, source_of
+from derivations.report.content import Block, Chapter, Entry, Finding, Report
+from symrg import __version__
+from symrg.budget import Budget
+from symrg.files import write_atomically
+from symrg.verification import Verdict
+
+CHAPTERS = ("derivations.information_geometry", "derivations.exact_rg", "derivations.normal_data")
+"""Modules whose statements are verified, in the order of the talk."""
+
+Extra = Callable[[], tuple[Sequence[Block], Sequence[Finding]]]
+
+
+class Monitor(Protocol):
+    """What the main job tells while it works."""
+
+    def start(self, title: str) -> None:
+        """A stage begins."""
+
+    def advance(self, done: int, total: int, text: str) -> None:
+        """How far the stage is."""
+
+    def finish(self, result: str, seconds: float) -> None:
+        """The stage has ended, and what it found."""
+
+
+class Silence:
+    """A monitor that says nothing."""
+
+    def start(self, title: str) -> None:
+        """Say nothing."""
+
+    def advance(self, done: int, total: int, text: str) -> None:
+        """Say nothing."""
+
+    def finish(self, result: str, seconds: float) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the main job found and where it put it."""
+
+    report: Report
+    files: tuple[Path, ...]
+    seconds: float
+
+
+def run(
+    output: str | Path = "report",
+    *,
+    seed: int = 0,
+    budget: float = 30.0,
+    pdf: bool = False,
+    monitor: Monitor | None = None,
+) -> Outcome:
+    """Do everything and write `index.html`, `derivations.tex` and `ledger.json` into a folder.
+
+    Args:
+        output: folder.
+        seed: of the network and its training.
+        budget: seconds for the verification of one statement.
+        pdf: print the page to `report.pdf` too, where a browser is installed.
+        monitor: is told how the work goes.
+    """
+    from derivations import fisher_pruning
+
+    begin = perf_counter()
+    told = monitor or Silence()
+    output = Path(output)
+    chapters: list[Chapter] = []
+    ledger: list[Entry] = []
+    findings: list[Finding] = []
+    modules = [import_module(name) for name in CHAPTERS]
+    for module in modules:
+        part, entries, found = _verified(module, budget, told)
+        chapters.append(part)
+        ledger += entries
+        findings += found
+    pruned, entries, found = _pruning(seed, told)
+    chapters.append(pruned)
+    ledger += entries
+    findings += found
+    seconds = perf_counter() - begin
+    report = Report(
+        "Aspects of RG flows and Bayesian updating, derived and checked",
+        tuple(chapters),
+        tuple(ledger),
+        subtitle="The equations of David Berman's talk (PIRSA 25040108), one by one",
+        abstract=_abstract(ledger),
+        findings=tuple(findings),
+        code=source_of(*modules, fisher_pruning),
+        colophon=f"symrg {__version__}, Python {platform.python_version()}, seed {seed}, {seconds:.0f} s.",
+    )
+    return Outcome(report, _write(report, output, pdf, told), perf_counter() - begin)
+
+
+def _verified(module: ModuleType, budget: float, told: Monitor) -> tuple[Chapter, tuple[Entry, ...], list[Finding]]:
+    """Verify the statements and the links of the derivations of one chapter."""
+    begin = perf_counter()
+    told.start(module.title)
+    statements, derivations = module.statements(), module.derivations()
+    total = len(statements) + len(derivations)
+    verdicts: dict[str, Verdict] = {}
+    links: dict[str, tuple[Verdict, ...]] = {}
+    for done, statement in enumerate(statements):
+        told.advance(done, total, f"verifying {statement.number}")
+        verdicts[statement.number] = statement.verify(Budget(budget * (1 + len(statement.instances))))
+    for done, derivation in enumerate(derivations, len(statements)):
+        told.advance(done, total, derivation.title)
+        links[derivation.title] = derivation.verify(Budget(budget * len(derivation.claims)))
+    blocks, found = _measured(module, told)
+    part, entries = chapter(module, verdicts, links, blocks)
+    checked = [v for chain in links.values() for v in chain]
+    held = sum(v.status == "holds" for v in checked)
+    rows = [
+        Finding(f"({e.number}) {e.name}", e.status + (f": ${e.correction}$" if e.correction else ""), e.identifier)
+        for e in entries
+    ]
+    counts: dict[str, int] = {}
+    for e in entries:
+        counts[e.status] = counts.get(e.status, 0) + 1
+    summary = ", ".join(f"{n} {status}" for status, n in counts.items())
+    told.finish(f"{summary}; {held} of {len(checked)} links of derivations hold", perf_counter() - begin)
+    return part, entries, [*rows, *found]
+
+
+def _measured(module: ModuleType, told: Monitor) -> tuple[Sequence[Block], Sequence[Finding]]:
+    """What a chapter computes besides its claims: figures and tables."""
+    make: Extra | None = getattr(module, "measured", None)
+    if make is None:
+        return (), ()
+    told.advance(0, 1, "solving the equation on grids")
+    return make()
+
+
+def _pruning(seed: int, told: Monitor) -> tuple[Chapter, tuple[Entry, ...], list[Finding]]:
+    """Train, measure the Fisher metric three ways, prune, draw."""
+    from derivations import fisher_pruning
+
+    begin = perf_counter()
+    told.start(fisher_pruning.title)
+    part, entries, findings = fisher_pruning.experiment(seed, told.advance)
+    told.finish("; ".join(f"{f.question}: {f.answer}" for f in findings[:2]), perf_counter() - begin)
+    return part, entries, list(findings)
+
+
+def _abstract(ledger: Sequence[Entry]) -> str:
+    counts: dict[str, int] = {}
+    for entry in ledger:
+        counts[entry.status] = counts.get(entry.status, 0) + 1
+    found = ", ".join(f"{n} {status}" for status, n in counts.items())
+    return (
+        "A talk says that exact renormalisation is a diffusion, that Bayesian updating run backwards is one too, and that "
+        f"the Fisher metric is what they share. Of its statements read here: {found}. Each verdict stands on witnesses of "
+        "different kinds that could have said no; where the print is off, the correction stands beside it."
+    )
+
+
+def _write(report: Report, output: Path, pdf: bool, told: Monitor) -> tuple[Path, ...]:
+    from derivations.report.browser import NoBrowser, print_pdf
+    from derivations.report.document import write_document
+    from derivations.report.html import write_html
+
+    begin = perf_counter()
+    told.start("The report")
+    files = [write_html(report, output / "index.html"), write_document(report, output / "derivations.tex")]
+    ledger = {"symrg": __version__, "entries": [ledger_row(entry) for entry in report.ledger]}
+    files.append(write_atomically(output / "ledger.json", json.dumps(ledger, indent=2, ensure_ascii=False) + "\n"))
+    if pdf:
+        try:
+            files.append(print_pdf(output / "index.html", output / "report.pdf"))
+        except NoBrowser as reason:
+            told.advance(1, 1, f"no PDF: {reason}")
+    told.finish(", ".join(str(f) for f in files), perf_counter() - begin)
+    return tuple(files)
+
+
+def ledger_row(entry: Entry) -> dict[str, Any]:
+    """An entry of the ledger as JSON has it."""
+    return {
+        "equation": entry.number,
+        "name": entry.name,
+        "printed": entry.printed,
+        "reading": entry.reading,
+        "verdict": entry.status,
+        "correction": entry.correction or None,
+        "reason": entry.reason,
+        "counterexample": entry.counterexample or None,
+        "witnesses": [{"name": w.name, "outcome": w.outcome, "detail": w.detail} for w in entry.witnesses],
+        "source": entry.source,
+        "code": f"{entry.code}:{entry.line}" if entry.line else entry.code,
+    }
