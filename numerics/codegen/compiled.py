@@ -1,16 +1,10 @@
-"""`compile`: SymPy expressions to a function of numbers and arrays.
-
-The only place where generated source is run. It is made of names and operators that the generator chose (see
-`source.py`); numbers enter as `repr` of a double, and nothing else of the user's enters at all.
-"""
+"""`compile`: SymPy expressions to a function of numbers and arrays."""
 
 from __future__ import annotations
 
-import builtins
-import linecache
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +16,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 from sympy.matrices.expressions.matexpr import MatrixElement
 
-from numerics.codegen.cache import KernelCache, digest
+from numerics.codegen.definition import define
 from numerics.codegen.rewrite import stabilise
 from numerics.codegen.source import _RETURNED, Generator, Source, Value, _indented
 from symrg.errors import InvalidArguments, UndefinedSymbol, UnsupportedExpression
@@ -265,7 +259,7 @@ class CompiledFunction(Typeset):
 
     def _function(self, name: str) -> Any:
         if not self._functions:
-            self._functions.update(_define(self.source, self.cache))
+            self._functions.update(define(self.source, ("kernel", "evaluate"), self.cache))
         return self._functions[name]
 
     def __call__(self, *values: Any) -> Any:
@@ -413,22 +407,9 @@ def _ungrouped(groups: tuple[Any, ...], values: Any) -> list[Any]:
 
 def _source_text(arguments: tuple[Argument, ...], source: Source) -> str:
     """The module: imports, `kernel` for one point, `evaluate` for many."""
-    lines = ["import cmath", "import math"]
-    if source.own or source.foreign:
-        lines.append("")
-    if source.own:
-        lines += [f"from numerics.codegen.special import {', '.join(source.own)}"]
-    if source.foreign:
-        lines += [f"from numerics.codegen.foreign import {', '.join(source.foreign)}"]
-    names = ", ".join(a.name for a in arguments)
+    lines = import_lines(source)
+    lines += ["", "", *kernel_lines(arguments, source)]
     many = len(source.results) > _RETURNED
-    lines += ["", "", f"def kernel({names}{', out' if many and names else 'out' if many else ''}):"]
-    lines += _indented(source.body)
-    if many:
-        lines += _indented(f"out[{i}] = {_stored(r, k)}" for i, (r, k) in enumerate(zip(source.results, source.kinds)))
-    else:
-        results = ", ".join(_stored(r, k) for r, k in zip(source.results, source.kinds))
-        lines += [f"    return {results}"]
     heads = ", ".join(f"{a.name}, s{a.name[1:]}" if not a.rank else a.name for a in arguments)
     reads = ", ".join(f"{a.name}[i * s{a.name[1:]}]" if not a.rank else a.name for a in arguments)
     lines += ["", "", f"def evaluate({heads}{', ' if heads else ''}out, start, stop):"]
@@ -441,29 +422,28 @@ def _source_text(arguments: tuple[Argument, ...], source: Source) -> str:
     return "\n".join(lines) + "\n"
 
 
+def import_lines(source: Source) -> list[str]:
+    """The imports that the statements of a kernel need."""
+    lines = ["import cmath", "import math"]
+    if source.own or source.foreign:
+        lines.append("")
+    if source.own:
+        lines.append(f"from numerics.codegen.special import {', '.join(source.own)}")
+    if source.foreign:
+        lines.append(f"from numerics.codegen.foreign import {', '.join(source.foreign)}")
+    return lines
+
+
+def kernel_lines(arguments: tuple[Argument, ...], source: Source, name: str = "kernel") -> list[str]:
+    """The function that computes one point."""
+    names = ", ".join(a.name for a in arguments)
+    pairs = list(zip(source.results, source.kinds))
+    if len(pairs) > _RETURNED:
+        head = f"def {name}({names}{', ' if names else ''}out):"
+        return [head, *_indented([*source.body, *(f"out[{i}] = {_stored(r, k)}" for i, (r, k) in enumerate(pairs))])]
+    results = ", ".join(_stored(r, k) for r, k in pairs)
+    return [f"def {name}({names}):", *_indented([*source.body, f"return {results}"])]
+
+
 def _stored(text: str, kind: str) -> str:
     return f"1.0 if {text} else 0.0" if kind == "b" else text
-
-
-def _define(source: str, cache: bool) -> dict[str, Callable[..., Any]]:
-    """Run generated source: its functions, as numba dispatchers with the disk cache attached.
-
-    The source comes from `_source_text` alone: no text of the user is in it, whatever his symbols are called.
-    """
-    import numba
-
-    content = digest(source)
-    filename = f"<symrg kernel {content[:16]}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    namespace: dict[str, Any] = {"__name__": "numerics.codegen.compiled"}
-    code = builtins.compile(source, filename, "exec")
-    exec(code, namespace)  # noqa: S102
-    functions: dict[str, Any] = {}
-    for name in ("kernel", "evaluate"):
-        plain = namespace[name]
-        plain.__qualname__ = f"{name}_{content[:16]}"  # machine code of different kernels must not share a name
-        dispatcher = numba.njit(plain, error_model="numpy", nogil=True)
-        if cache:
-            dispatcher._cache = KernelCache(content, name)
-        functions[name] = namespace[name] = dispatcher
-    return functions
