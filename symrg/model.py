@@ -213,7 +213,9 @@ class StatisticalModel(Typeset):
 
     def score(self) -> sympy.ImmutableMatrix:
         """l_i = d_i ln p(y|theta), a column in the order of `parameters`."""
-        return sympy.ImmutableMatrix([sympy.diff(self.log_density, p) for p in self.parameters])
+        from symrg.expectation.density import score_of
+
+        return sympy.ImmutableMatrix([score_of(self.log_density, p) for p in self.parameters])
 
     def expectation(self, expression: Any, budget: Seconds = None) -> sympy.Expr:
         """E_theta[expression] in closed form, confirmed by quadrature at a random interior point.

@@ -31,6 +31,7 @@ def integral(
     Raises:
         Declined: the exponent is not a single harmonic, or the rest is not rational in exp(i x).
     """
+    log_density, factor = _turned(log_density, factor, x)
     log_density = _only_harmonics(log_density, x)
     constant, moving = log_density.as_independent(x, as_Add=True)
     rational = S.One
@@ -64,6 +65,30 @@ def integral(
         n = abs(power)
         total += coefficient * _bessel_i(n, kappa)
     return sympy.exp(constant) * 2 * sympy.pi * sympy.expand(total)
+
+
+def _turned(log_density: sympy.Expr, factor: sympy.Expr, x: sympy.Symbol) -> tuple[sympy.Expr, sympy.Expr]:
+    """Turn the circle so that the one phase of the density goes to zero."""
+    nodes = [n for n in log_density.atoms(*_TRIG) if n.has(x)]
+    phases = set()
+    for n in nodes:
+        shift, turn = sympy.expand(n.args[0]).as_independent(x, as_Add=True)
+        k = turn.coeff(x)
+        if k == 0 or sympy.expand(turn - k * x) != 0:
+            return log_density, factor
+        phases.add(sympy.cancel(shift / k))
+    if len(phases) != 1 or phases == {S.Zero}:
+        return log_density, factor
+    (phase,) = phases
+
+    def turn_back(e: sympy.Expr) -> sympy.Expr:
+        return e.replace(
+            lambda n: isinstance(n, _TRIG) and n.has(x), lambda n: n.func(sympy.expand(n.args[0].subs(x, x - phase)))
+        )
+
+    if any(e.replace(lambda n: isinstance(n, _TRIG), lambda n: S.One).has(x) for e in (log_density, factor)):
+        return log_density, factor
+    return turn_back(log_density), turn_back(factor)
 
 
 def _only_harmonics(expression: sympy.Expr, x: sympy.Symbol) -> sympy.Expr:

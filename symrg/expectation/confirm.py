@@ -261,6 +261,17 @@ def _own(term: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> tuple[sympy.Expr,
     return own, rest
 
 
+def _settled(density: Density, function: sympy.Expr, point: Point, reference: float) -> bool:
+    """Whether other nodes give the same integral: a divergent one depends on where the nodes end."""
+    if len(density.axes) > 1:
+        return True
+    try:
+        again = moments(density, [function], point, digits=16).values[0]
+    except (NumericFailure, ArithmeticError, ValueError, TypeError):
+        return False
+    return abs(float(again) - reference) <= 1e-5 * abs(reference) + 1e-9
+
+
 def confirm(density: Density, function: sympy.Expr, closed: sympy.Expr, points: Sequence[Point]) -> None:
     """Hold a closed form of E[f] against quadrature.
 
@@ -280,6 +291,9 @@ def confirm(density: Density, function: sympy.Expr, closed: sympy.Expr, points: 
             failure = NumericFailure(f"{closed} has no real value at {point}")
             continue
         if abs(value - reference) > slack + 1e-7 * abs(reference):
+            if not _settled(density, function, point, reference):
+                failure = NumericFailure(f"the integral does not settle at {point}")
+                continue
             raise Disagreement(
                 f"E[{function}]: the closed form {closed} is {value:.10g} at "
                 f"{ {str(k): float(v) for k, v in point.items()} }, quadrature gives {reference:.10g}"

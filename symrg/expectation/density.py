@@ -136,6 +136,17 @@ def split_logarithms(expression: sympy.Expr) -> sympy.Expr:
     return sympy.expand(expression.xreplace(logs))
 
 
+def score_of(log_density: sympy.Expr, parameter: sympy.Symbol) -> sympy.Expr:
+    """d_i ln p; the point masses that SymPy puts at kinks carry no probability and are dropped.
+
+    Where the density itself jumps they would matter: such a model is not regular, and E[score] = 0 fails for it.
+    """
+    score = sympy.diff(log_density, parameter)
+    if score.has(sympy.DiracDelta):
+        score = sympy.expand(score).replace(sympy.DiracDelta, lambda *_: S.Zero)
+    return score
+
+
 def independent_part(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> tuple[sympy.Expr, sympy.Expr]:
     """A product split into a factor free of the symbols and the rest."""
     return expression.as_independent(*symbols, as_Add=False)

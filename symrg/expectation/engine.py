@@ -39,7 +39,7 @@ class Engine:
 
     def __init__(self, density: Density, parameters: Sequence[sympy.Symbol], budget: Budget):
         self.density = density
-        self.points: list[Point] = find_points(density, 2, (), budget)
+        self.points: list[Point] = find_points(density, 4, (), budget)
         self._parameters = tuple(p for p in parameters if not any(p in a.free_symbols for a in density.axes))
         self._frame = _Frame(density)
         self._inner = self._frame.density

@@ -17,7 +17,7 @@ from sympy import S
 from symrg.budget import Declined
 from symrg.expectation.density import KINKED
 from symrg.expectation.numeric import number
-from symrg.expectation.sums import rewrite_factorials
+from symrg.expectation.factorials import rewrite_factorials
 
 Features = dict[sympy.Expr, sympy.Expr]
 

@@ -141,6 +141,9 @@ class LineIntegrator:
         special = _planck(terms, x, interval, shape)
         if special is not None:
             return special
+        if shape.exponentials and interval.key == HALF and self._even(log_density, factor, x):
+            u = sympy.Dummy("u", real=True)
+            return change(u, u, Interval(*LINE)) / 2
         if shape.exponentials:
             return self._exponential(shape, x, interval, change)
         if shape.logs:
@@ -156,6 +159,20 @@ class LineIntegrator:
         if interval.upper == S.Infinity:
             return self._ray(terms, shape, x, interval, change)
         return self._segment(terms, shape, again, factor, x, interval, change)
+
+    def _even(self, log_density: sympy.Expr, factor: sympy.Expr, x: sympy.Symbol) -> bool:
+        """Whether the integrand continues to the negative axis as an even function."""
+        value = factor * sympy.exp(log_density)
+        if value.has(sympy.log(x)):
+            return False
+        for place in (0.31, 0.77, 1.93):
+            left, right = (self._at(value, x, s * place) for s in (-1, 1))
+            if not abs(left - right) <= 1e-9 * abs(right):
+                return False
+        return True
+
+    def _at(self, value: sympy.Expr, x: sympy.Symbol, place: float) -> float:
+        return number(value, self.point | {x: sympy.Float(place)})
 
     def _sign_inside(self, expression: sympy.Expr, u: sympy.Symbol, interval: Interval) -> int:
         value = number(expression, self.point | {u: sympy.Float(self._inside(u, interval))})

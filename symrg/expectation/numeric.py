@@ -16,6 +16,7 @@ import mpmath
 import sympy
 from sympy import S
 
+from symrg.expectation.factorials import rewrite_factorials
 from symrg.support import Axis
 
 
@@ -94,6 +95,8 @@ def compiled(arguments: Sequence[sympy.Symbol], expressions: Any, precise: bool 
     loose -= set(safe.values())
     if loose:
         raise NumericFailure(f"no values for {sorted(map(str, loose))}")
+    if not precise:
+        body = [rewrite_factorials(e) for e in body] if isinstance(body, list) else rewrite_factorials(body)
     modules = [_MP, "mpmath"] if precise else [_FLOAT, "math"]
     return sympy.lambdify(list(safe.values()), body, modules=modules, cse=True)
 
@@ -283,8 +286,7 @@ class Quadrature:
         last = None if upper == math.inf else int(round(float(upper)))
         total: Vector = []
         mass: Vector = []
-        history: list[Vector] = []
-        y, quiet, cap = start, 0, 4096
+        y, quiet, cap = start, 0, 1024
         while last is None or y <= last:
             v = value(y)
             if v:
@@ -300,12 +302,30 @@ class Quadrature:
             if quiet >= 12 and total and mass[0] > 0.5:
                 return total, [m * self._a.epsilon * 20 for m in mass]
             count = (y - start) // step + 1
-            if count & (count - 1) == 0 and total:
-                history.append(list(total))
             y += step
+            if last is None and not total and count >= 256:
+                return [], []
             if last is None and count >= cap:
-                return _extrapolate(history, mass)
+                return self._with_tail(value, total, mass, y, step)
         return total, [m * self._a.epsilon * 20 for m in mass]
+
+    def _with_tail(
+        self, value: Callable[[Any], Vector], total: Vector, mass: Vector, n: int, step: int
+    ) -> tuple[Vector, Vector]:
+        """Partial sum plus the tail from n on by the Euler-Maclaurin formula (DLMF 2.10.1)."""
+        a = self._a
+        tail, error = self._line(value, a.convert(n), math.inf)
+        edge = value(a.convert(n))
+        h = a.convert(1)
+        near, far = [value(n + k * h) for k in (-1, 1)], [value(n + k * 2 * h) for k in (-2, 2)]
+        if not tail or not edge or not all(near) or not all(far):
+            raise NumericFailure("a series whose tail cannot be summed")
+        result = []
+        for i, partial in enumerate(total):
+            first = (8 * (near[1][i] - near[0][i]) - (far[1][i] - far[0][i])) / 12
+            third = (far[1][i] - far[0][i] - 2 * (near[1][i] - near[0][i])) / 2
+            result.append(partial + tail[i] / step + edge[i] / 2 - step * first / 12 + step**3 * third / 720)
+        return result, [e + m * 1e-13 for e, m in zip(error, mass)]
 
     def _line(self, value: Callable[[Any], Vector], lower: Any, upper: Any) -> tuple[Vector, Vector]:
         a = self._a
@@ -434,22 +454,3 @@ class Quadrature:
                 break
             previous = estimate
         return estimate, error
-
-
-def _extrapolate(history: list[Vector], mass: Vector) -> tuple[Vector, Vector]:
-    """Limits of partial sums at 1, 2, 4, .. terms whose tails fall like powers (repeated Aitken)."""
-    limits, errors = [], []
-    for i in range(len(history[-1])):
-        row = [h[i] for h in history if len(h) == len(history[-1])][-9:]
-        best, spread = row[-1], abs(row[-1] - row[-2]) if len(row) > 1 else abs(row[-1])
-        while len(row) >= 3:
-            following = []
-            for x, y, z in zip(row, row[1:], row[2:]):
-                bend = (z - y) - (y - x)
-                following.append(z if bend == 0 else z - (z - y) ** 2 / bend)
-            row = following
-            if len(row) > 1 and abs(row[-1] - row[-2]) < spread:
-                best, spread = row[-1], abs(row[-1] - row[-2])
-        limits.append(best)
-        errors.append(spread)
-    return limits, errors

@@ -14,6 +14,7 @@ from sympy import S
 
 from symrg.budget import Declined
 from symrg.expectation.density import KINKED
+from symrg.expectation.factorials import log_gamma_argument, rewrite_factorials
 from symrg.expectation.line import smooth_branch
 from symrg.expectation.numeric import number
 from symrg.expectation.special import zeta_derivative
@@ -154,8 +155,8 @@ class Summation:
                 constant += term
             elif rest == y:
                 base.rate += coefficient
-            elif isinstance(rest, sympy.loggamma) and coefficient in (1, -1, 2, -2):
-                argument = sympy.expand(rest.args[0])
+            elif log_gamma_argument(rest) is not None and coefficient in (1, -1, 2, -2):
+                argument = sympy.expand(log_gamma_argument(rest))
                 offset = sympy.expand(argument - y)
                 mirrored = sympy.expand(argument + y)
                 if not offset.has(y):
@@ -364,27 +365,6 @@ class Summation:
                     / (sympy.gamma(sympy.expand(cc - aa)) * sympy.gamma(sympy.expand(cc - bb)))
                 )
         return total
-
-
-def rewrite_factorials(expression: sympy.Expr) -> sympy.Expr:
-    """Factorials, binomials and beta functions inside logarithms as loggamma."""
-    swapped = expression.replace(sympy.factorial, lambda n: sympy.gamma(n + 1))
-    swapped = swapped.replace(
-        sympy.binomial, lambda n, k: sympy.gamma(n + 1) / (sympy.gamma(k + 1) * sympy.gamma(n - k + 1))
-    )
-    swapped = swapped.replace(sympy.RisingFactorial, lambda a, k: sympy.gamma(a + k) / sympy.gamma(a))
-    swapped = swapped.replace(sympy.beta, lambda a, b: sympy.gamma(a) * sympy.gamma(b) / sympy.gamma(a + b))
-    if not swapped.has(sympy.gamma):
-        return swapped
-
-    def open_log(argument: sympy.Expr) -> sympy.Expr:
-        expanded = sympy.expand_log(sympy.log(argument), force=True)
-        return expanded.replace(
-            lambda e: isinstance(e, sympy.log) and isinstance(e.args[0], sympy.gamma),
-            lambda e: sympy.loggamma(e.args[0].args[0]),
-        )
-
-    return swapped.replace(lambda e: isinstance(e, sympy.log) and e.has(sympy.gamma), lambda e: open_log(e.args[0]))
 
 
 def _euler(function: sympy.Expr, z: sympy.Symbol, order: int) -> sympy.Expr:

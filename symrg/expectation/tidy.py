@@ -9,7 +9,7 @@ from sympy import S
 
 from symrg.budget import OutOfTime, within
 
-DEBRIS = (sympy.Integral, sympy.Sum, sympy.Limit, sympy.Piecewise, sympy.Subs, sympy.Derivative, sympy.Order)
+DEBRIS = (sympy.Integral, sympy.Min, sympy.Max, sympy.Sum, sympy.Limit, sympy.Piecewise, sympy.Subs, sympy.Derivative, sympy.Order)
 
 
 def is_closed(expression: sympy.Expr) -> bool:
@@ -23,28 +23,75 @@ def cost(expression: sympy.Expr) -> int:
 
 
 def gamma_ratio(expression: sympy.Expr) -> sympy.Expr:
-    """Quotients of gamma functions whose arguments differ by integers, term by term."""
-    if not expression.has(sympy.gamma, sympy.loggamma, sympy.beta, sympy.factorial, sympy.binomial):
-        return expression
-    expression = expression.replace(sympy.beta, lambda a, b: sympy.gamma(a) * sympy.gamma(b) / sympy.gamma(a + b))
-
-    def one(term: sympy.Expr) -> sympy.Expr:
-        gammas, rest = S.One, S.One
-        for factor in sympy.Mul.make_args(term):
-            if factor.as_base_exp()[0].func in (sympy.gamma, sympy.factorial, sympy.binomial):
-                gammas *= factor
+    """Gamma and polygamma functions whose arguments differ by integers, in terms of the lowest of them."""
+    if expression.has(sympy.beta, sympy.factorial, sympy.binomial):
+        expression = expression.replace(
+            sympy.beta, lambda a, b: sympy.gamma(a) * sympy.gamma(b) / sympy.gamma(a + b)
+        )
+        expression = expression.replace(sympy.factorial, lambda n: sympy.gamma(n + 1))
+        expression = expression.replace(
+            sympy.binomial, lambda n, k: sympy.gamma(n + 1) / sympy.gamma(k + 1) / sympy.gamma(n - k + 1)
+        )
+    for kind, index in ((sympy.gamma, 0), (sympy.polygamma, 1)):
+        lowest: dict[tuple[sympy.Expr, sympy.Expr], sympy.Expr] = {}
+        places: dict[sympy.Expr, tuple[tuple[sympy.Expr, sympy.Expr], sympy.Expr]] = {}
+        for node in expression.atoms(kind):
+            offset, base = sympy.expand(node.args[index]).as_coeff_Add()
+            if not offset.is_Rational or (base == 0 and (kind is sympy.gamma or offset <= 0)):
+                continue
+            key = (base, offset - sympy.floor(offset))
+            if base == 0:
+                lowest[key] = key[1] or S.One
+                places[node] = (key, offset)
+                continue
+            lowest[key] = min(lowest.get(key, offset), offset)
+            places[node] = (key, offset)
+        swaps = {}
+        for node, (key, offset) in places.items():
+            start = key[0] + lowest[key]
+            steps = int(offset - lowest[key])
+            if steps > 40:
+                continue
+            if kind is sympy.gamma:
+                swaps[node] = sympy.gamma(start) * sympy.Mul(*(start + k for k in range(steps)))
             else:
-                rest *= factor
-        return rest * (sympy.gammasimp(gammas) if gammas != 1 else S.One)
+                n = node.args[0]
+                extra = (-1) ** n * sympy.factorial(n) * sympy.Add(*((start + k) ** (-n - 1) for k in range(steps)))
+                first = sympy.polygamma(n, start)
+                swaps[node] = (sympy.expand_func(first) if start.is_Rational else first) + extra
+        if swaps:
+            expression = expression.xreplace(swaps)
+    return expression
 
-    return sympy.Add(*(one(t) for t in sympy.Add.make_args(expression)))
 
-
-def polygamma_reduced(expression: sympy.Expr) -> sympy.Expr:
-    """psi(n, z + k) by the recurrence, so that equal ones cancel."""
-    return expression.replace(
-        lambda e: isinstance(e, sympy.polygamma) and e.args[1].is_Add, lambda e: sympy.expand_func(e)
-    )
+def bessel_reduced(expression: sympy.Expr) -> sympy.Expr:
+    """Modified Bessel functions of one argument in terms of two neighbouring orders (DLMF 10.29.1)."""
+    for kind, sign in ((sympy.besseli, -1), (sympy.besselk, 1)):
+        nodes = expression.atoms(kind)
+        if kind is sympy.besselk:
+            turned = {n: kind(-n.args[0], n.args[1]) for n in nodes if n.args[0].could_extract_minus_sign()}
+            expression = expression.xreplace(turned)
+            nodes = expression.atoms(kind)
+        groups: dict[tuple[sympy.Expr, sympy.Expr, sympy.Expr], list[sympy.Expr]] = {}
+        for node in nodes:
+            offset, base = sympy.expand(node.args[0]).as_coeff_Add()
+            groups.setdefault((base, offset - sympy.floor(offset), node.args[1]), []).append(offset)
+        swaps = {}
+        for (base, _, z), offsets in groups.items():
+            low = min(offsets)
+            if base == 0 and max(offsets) >= 1:
+                low = low - sympy.floor(low)
+            if max(offsets) - low < 2:
+                continue
+            known = {low: kind(base + low, z), low + 1: kind(base + low + 1, z)}
+            for step in range(2, int(max(offsets) - low) + 1):
+                order = low + step
+                slope = 2 * (base + order - 1) / z
+                known[order] = known[order - 2] + sign * slope * known[order - 1]
+                swaps[kind(base + order, z)] = known[order]
+        if swaps:
+            expression = expression.xreplace(swaps)
+    return expression
 
 
 def tidy(expression: sympy.Expr, seconds: float = 2.0) -> sympy.Expr:
@@ -67,7 +114,7 @@ def tidy(expression: sympy.Expr, seconds: float = 2.0) -> sympy.Expr:
             best = value
         return value
 
-    reduced = offer(lambda e: polygamma_reduced(gamma_ratio(e)), expression)
+    reduced = offer(lambda e: bessel_reduced(gamma_ratio(e)), expression)
     powers = offer(lambda e: sympy.powsimp(sympy.powdenest(e)), reduced)
     best_rational = offer(lambda e: sympy.factor(sympy.together(e)), powers)
     if best_rational is powers:
