@@ -325,15 +325,29 @@ def _dimensions(a: np.ndarray, count: int) -> np.ndarray:
     return a if a.ndim == count else np.broadcast_to(a, (1,) * count)
 
 
-def coarse_mesh(generator: Generator, mass: np.ndarray) -> float:
-    """Numerical diffusion relative to the physical one, averaged over the mass (the worst direction)."""
-    worst = 0.0
+def coarse_mesh(generator: Generator, mass: np.ndarray) -> tuple[float, np.ndarray]:
+    """What the mesh adds to the diffusion, averaged over the mass.
+
+    Returns:
+        The numerical diffusion relative to the physical one (of the worst direction), and the rate at which it adds to
+        the variance along each axis.
+    """
+    grid = generator.grid
+    worst, growth = 0.0, np.zeros(grid.dimension)
     total = float(mass.sum())
+    if total <= 0:
+        return worst, growth
     for direction in generator.directions:
-        if direction.excess is None or total <= 0:
+        if direction.excess is None:
             continue
         worst = max(worst, float((mass * direction.excess).sum()) / total)
-    return worst
+        added = (direction.forward + direction.backward) * direction.excess / (1 + direction.excess)
+        for k, axis in enumerate(grid.axes):
+            if direction.step[k]:
+                lengths = (direction.step[k] * axis.widths) ** 2
+                laid = lengths.reshape([-1 if j == k else 1 for j in range(grid.dimension)])
+                growth[k] += float((mass * added * laid).sum()) / total
+    return worst, growth
 
 
 def refuse_anisotropy(grid: Grid, cell: int) -> InvalidGrid:

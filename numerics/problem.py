@@ -20,7 +20,8 @@ from numerics.initial import spread_of
 from symrg.errors import InvalidEquation, InvalidGrid
 from symrg.fokker_planck import FokkerPlanck
 
-COARSE = 2.0  # numerical diffusion, relative to the physical one, beyond which a mesh is refused
+COARSE = 2.0  # numerical diffusion, relative to the physical one, beyond which a mesh is suspect
+WIDENED = 0.3  # share of the variance that it may make up
 
 
 @dataclass(eq=False)
@@ -129,21 +130,30 @@ def _memory() -> float:
         return 8.0 * 2**30
 
 
-def refuse_coarse_mesh(generator: Generator, mass: np.ndarray, when: str) -> float:
+def refuse_coarse_mesh(generator: Generator, mass: np.ndarray, when: str, duration: float = math.inf) -> float:
     """Numerical diffusion relative to the physical one, averaged over the mass.
 
     Raises:
-        InvalidGrid: it is so large that the answer would be that of another equation.
+        InvalidGrid: it is so large, and would by itself widen the density so much in that duration, that the answer
+            would be that of another equation.
     """
-    excess = coarse_mesh(generator, mass)
-    if excess > COARSE:
-        grid = generator.grid
-        factor = math.ceil(math.sqrt(excess))
-        raise InvalidGrid(
-            f"the mesh {' x '.join(map(str, grid.shape))} is too coarse for the drift {when}: numerical diffusion is "
-            f"{excess:.3g} times the physical one where the probability is; use about {factor} times as many cells, "
-            "or faces that are closer together there"
-        )
+    excess, growth = coarse_mesh(generator, mass)
+    grid = generator.grid
+    if excess <= COARSE:
+        return excess
+    for k, axis in enumerate(grid.axes):
+        if growth[k] == 0:
+            continue
+        marginal = mass.sum(axis=tuple(j for j in range(grid.dimension) if j != k)) / mass.sum()
+        mean = float((marginal * axis.centres).sum())
+        variance = float((marginal * (axis.centres - mean) ** 2).sum())
+        if growth[k] * duration > WIDENED * variance:
+            factor = math.ceil(math.sqrt(excess))
+            raise InvalidGrid(
+                f"the mesh {' x '.join(map(str, grid.shape))} is too coarse for the drift {when}: numerical diffusion "
+                f"is {excess:.3g} times the physical one where the probability is; use about {factor} times as many "
+                f"cells along {axis.symbol}, or faces that are closer together there"
+            )
     return excess
 
 

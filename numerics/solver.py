@@ -138,11 +138,11 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
     grid, coefficients = problem.grid, problem.coefficients
     mass = density * grid.volumes
     generator = problem.generator(first)
-    excess = 0.0 if rough else refuse_coarse_mesh(generator, mass, f"at time {first:g}")
+    span = float(wanted[-1]) - first
+    excess = 0.0 if rough else refuse_coarse_mesh(generator, mass, f"at time {first:g}", span)
     record = Record()
     scale = float(mass.sum())
     total = scale if generator.closed else None
-    span = float(wanted[-1]) - first
     attributes["guarantees"] = "non-negative; " + (
         "mass conserved to rounding" if generator.closed else "mass lost only through absorbing sides"
     )
@@ -183,7 +183,7 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
             if not np.all(np.isfinite(mass)):
                 raise SolverFailure(f"the density is no longer finite at time {time:g}")
             if not rough:
-                excess = max(excess, refuse_coarse_mesh(generator, mass, f"at time {time:g}"))
+                excess = max(excess, refuse_coarse_mesh(generator, mass, f"at time {time:g}", span))
             now = time
             tick(now)
         attributes["error_estimate"] = float(record.error)
