@@ -62,8 +62,8 @@ def primed(symbols: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
 
 
 def displacements(symbols: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
-    r"""Symbols \delta\theta^i of an expansion."""
-    return tuple(sp.Symbol(rf"\delta {latex(s)}", real=True) for s in symbols)
+    """Symbols of an expansion: δμ for mu."""
+    return tuple(sp.Symbol("δ" + _plain(s), real=True) for s in symbols)
 
 
 def overview(
@@ -118,12 +118,64 @@ def _one(model: StatisticalModel, name: str, budget: Any) -> Quantity:
         return Quantity(name, title, left, symbol, problem=str(error))
     if name == "score":
         value = value.applyfunc(lambda e: sp.Add(*map(sp.factor_terms, sp.Add.make_args(e))))
+    elif name == "entropy":
+        value = joined_logarithms(value)
+    elif name == "kl":
+        value = by_denominator(value, tuple(zip(parameters, other)))
     elif name in ("metric", "curvature", "christoffel"):
         value = value.applyfunc(sp.factor_terms) if hasattr(value, "applyfunc") else sp.factor_terms(value)
     components: tuple[tuple[str, str], ...] = ()
     if name == "christoffel":
         components = tuple(nonzero_components(r"\Gamma", value, parameters, "udd", symmetric=(1, 2)))
     return Quantity(name, title, left, symbol, value, components=components)
+
+
+def by_denominator(value: sp.Expr, pairs: Sequence[tuple[sp.Symbol, sp.Symbol]]) -> sp.Expr:
+    """A divergence as papers write it: a fraction for each denominator, squares of differences, one logarithm a pair.
+
+    Args:
+        value: the divergence between two points.
+        pairs: each parameter with its value at the other point.
+
+    Returns:
+        An equal expression; the given one where the rewriting changes more than the form.
+    """
+    groups: dict[Any, Any] = {}
+    for term in sp.Add.make_args(sp.expand(sp.expand_log(value))):
+        above, below = sp.fraction(term)
+        number, below = below.as_coeff_Mul()
+        groups[below] = groups.get(below, 0) + above / number
+    parts = []
+    for below, above in groups.items():
+        squares = {}
+        for here, there in pairs:
+            mixed = above.coeff(here, 1).coeff(there, 1)
+            if mixed != 0 and above.coeff(here, 2) == above.coeff(there, 2) == -mixed / 2:
+                square = sp.Dummy(positive=True)
+                squares[square] = (here - there) ** 2
+                above = sp.expand(above + mixed / 2 * (here**2 - 2 * here * there + there**2)) - mixed / 2 * square
+            weight = sp.expand(above).coeff(sp.log(there), 1)
+            if weight != 0 and sp.expand(weight + sp.expand(above).coeff(sp.log(here), 1)) == 0:
+                rest = sp.expand(above - weight * (sp.log(there) - sp.log(here)))
+                above = rest + weight * sp.log(there / here)
+        above = above if below == 1 else sp.factor_terms(above)
+        parts.append((above / below).subs(squares))
+    found = sp.Add(*parts)
+    same = sp.simplify(sp.expand(sp.expand_log(found, force=True) - sp.expand_log(value, force=True))) == 0
+    return found if same else value
+
+
+def joined_logarithms(value: sp.Expr) -> sp.Expr:
+    """One logarithm for all of numbers with equal factors: ln(2)/2 + ln(pi)/2 = ln(2 pi)/2."""
+    inside: dict[sp.Expr, sp.Expr] = {}
+    rest = []
+    for term in sp.Add.make_args(value):
+        number, factor = term.as_coeff_Mul()
+        if isinstance(factor, sp.log) and factor.args[0].is_number and factor.args[0].is_positive:
+            inside[number] = inside.get(number, sp.S.One) * factor.args[0]
+        else:
+            rest.append(term)
+    return sp.Add(*rest, *(number * sp.log(argument) for number, argument in inside.items()))
 
 
 def _plain(symbol: sp.Symbol) -> str:

@@ -106,6 +106,8 @@ def _letter(base: str) -> str:
         return "\\" + _UNICODE[base] if base != "ο" else "o"
     if len(base) <= 1 or base.isdigit():
         return base
+    if base[0] == "δ":  # a displacement: δμ
+        return r"\delta " + _letter(base[1:])
     if base[0] == "d" and (base[1:] in _GREEK or len(base) == 2):  # the differential of a coordinate
         return "d" + _letter(base[1:])
     return rf"\mathrm{{{base}}}"

@@ -20,6 +20,7 @@ from sympy.printing.precedence import PRECEDENCE, precedence_traditional
 
 from symrg.typesetting.delimiters import fit_delimiters
 from symrg.typesetting.names import function_name, is_greek, symbol_name
+from symrg.typesetting.order import is_displacement, leads_negative, natural_order
 
 _HALF = Rational(1, 2)
 _LONG_NUMERATOR = 110  # characters of LaTeX: a longer sum stands beside its fraction
@@ -65,11 +66,12 @@ class FieldPrinter(LatexPrinter):
 
     def _print_Add(self, expr: Add, order: Any = None) -> str:
         pieces: list[tuple[bool, str]] = []
-        for term in self._as_ordered_terms(expr, order=order):
+        for term in natural_order(self._as_ordered_terms(expr, order=order)):
             negative, body = self._signed(term)
             pieces.append((negative, rf"\left({body}\right)" if self._needs_add_brackets(term) else body))
-        lead = next((i for i, (negative, _) in enumerate(pieces) if not negative), 0)
-        pieces.insert(0, pieces.pop(lead))
+        if not any(is_displacement(s.name) for s in expr.free_symbols if isinstance(s, Symbol)):
+            lead = next((i for i, (negative, _) in enumerate(pieces) if not negative), 0)
+            pieces.insert(0, pieces.pop(lead))
         text = ("- " if pieces[0][0] else "") + pieces[0][1]
         for negative, body in pieces[1:]:
             text += (" - " if negative else " + ") + body
@@ -217,6 +219,8 @@ class FieldPrinter(LatexPrinter):
             return str(self._print(base, exp=printed))
         if isinstance(base, Symbol):
             text = str(self._print(base))
+            if is_displacement(base.name) and " " in text:
+                return rf"({text})^{{{printed}}}"
             return rf"{{{text}}}^{{{printed}}}" if "^" in text or "'" in text else rf"{text}^{{{printed}}}"
         text = str(self._print(base))
         if not (base.is_Integer and base.is_nonnegative) and not isinstance(base, sympy.Indexed):
@@ -427,8 +431,8 @@ def _negative_exponent(exponent: Expr) -> bool:
 
 def _orientation(add: Add, even: bool = False) -> int:
     """+1 where the sum reads well as it is, -1 where its negative reads better, 0 where neither is natural."""
-    negative = [t for t in add.args if _leads_negative(t)]
-    positive = [t for t in add.args if not _leads_negative(t)]
+    negative = [t for t in add.args if leads_negative(t)]
+    positive = [t for t in add.args if not leads_negative(t)]
     if not negative:
         return 1
     if not positive:
@@ -444,10 +448,6 @@ def _orientation(add: Add, even: bool = False) -> int:
 def _precedes(symbol: Symbol) -> tuple[bool, str]:
     """Data, which carry Latin letters, stand before parameters, which carry Greek ones."""
     return is_greek(symbol.name), symbol.name
-
-
-def _leads_negative(term: Expr) -> bool:
-    return bool(term.as_coeff_Mul()[0].is_negative)
 
 
 def _oriented(negative: bool, factors: list[tuple[Expr, Expr]]) -> tuple[bool, list[tuple[Expr, Expr]]]:

@@ -8,6 +8,8 @@ import sympy
 from sympy.printing.pretty.pretty import PrettyPrinter
 from sympy.printing.pretty.stringpict import prettyForm
 
+from symrg.typesetting.order import natural_order
+
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -15,11 +17,7 @@ class TerminalPrinter(PrettyPrinter):
     """SymPy's two-dimensional printer with ln, psi_n and the symbols of step and delta functions."""
 
     def _as_ordered_terms(self, expr: Any, order: Any = None) -> list[Any]:
-        """SymPy's order, with the first positive term in front."""
-        terms = list(super()._as_ordered_terms(expr, order=order))
-        lead = next((i for i, t in enumerate(terms) if not t.as_coeff_Mul()[0].is_negative), 0)
-        terms.insert(0, terms.pop(lead))
-        return terms
+        return natural_order(super()._as_ordered_terms(expr, order=order))
 
     def _print_Mul(self, product: Any) -> prettyForm:
         """A minus sign in front goes into the first difference that it turns round."""
