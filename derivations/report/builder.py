@@ -117,7 +117,7 @@ def statement_entry(statement: Statement, verdict: Verdict, **where: Any) -> Ent
     """
     reasons = [statement.remark, verdict.reason.replace("$", "")]
     made = entry(
-        statement.number,
+        plain_number(statement.number),
         verdict,
         name=statement.title,
         reading=statement.reading,
@@ -149,7 +149,9 @@ def chapter(
         shown[derivation.title] = working(derivation, links.get(derivation.title, ()))
     entries = []
     for statement in module.statements():
-        blocks.append(Formula(statement.latex(), statement.number, f"{statement.title}: {statement.reading}"))
+        blocks.append(
+            Formula(statement.latex(), plain_number(statement.number), f"{statement.title}: {statement.reading}")
+        )
         derivation = statement.derivation() if statement.derivation else None
         if derivation is not None and derivation.title not in shown:
             shown[derivation.title] = working(derivation, links.get(derivation.title, ()))
@@ -170,6 +172,12 @@ def chapter(
 def source_of(*modules: ModuleType) -> dict[str, str]:
     """The source of the modules, as `Report.code` takes it."""
     return {m.__name__.replace(".", "/") + ".py": inspect.getsource(m) for m in modules}
+
+
+def plain_number(number: str) -> str:
+    """A number without its parentheses: "3" for "(3)"; "(20), text" stays, since its parentheses hold a part only."""
+    match = re.fullmatch(r"\(([^()]+)\)", number)
+    return match[1] if match else number
 
 
 def _span(statements: Sequence[Statement]) -> str:
