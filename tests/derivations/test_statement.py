@@ -1,0 +1,36 @@
+"""A statement holds only where its claim and every instance of it do."""
+
+from sympy import Symbol, exp
+
+from derivations.statement import Statement
+from symrg.verification import Claim
+
+x = Symbol("x", real=True)
+TRUE = Claim((x + 1) ** 2, x**2 + 2 * x + 1, name="square")
+FALSE = Claim((x + 1) ** 2, x**2 + 2 * x + 2, name="wrong square")
+
+
+def test_true_claim_with_true_instances_holds():
+    verdict = Statement(
+        "(1)", "a square", TRUE, "for real x", instances=(Claim(exp(x) ** 2, exp(2 * x), name="power"),)
+    )
+    assert verdict.verify(20).status == "holds"
+
+
+def test_one_false_instance_decides():
+    verdict = Statement("(1)", "a square", TRUE, "for real x", instances=(TRUE, FALSE)).verify(20)
+    assert verdict.status == "fails"
+    assert "wrong square" in verdict.reason
+    assert verdict.counterexample is not None
+
+
+def test_false_claim_fails_whatever_its_instances():
+    assert Statement("(1)", "a square", FALSE, "", instances=(TRUE,)).verify(20).status in (
+        "fails",
+        "holds with correction",
+    )
+
+
+def test_printed_form_is_kept():
+    claim = Claim(x, x, printed=r"x = x")
+    assert Statement("(1)", "", claim, "").latex() == "x = x"
