@@ -21,6 +21,7 @@ _HOME = {
     "KroneckerFactors": "numerics.fisher.factored",
     "Likelihood": "numerics.fisher.likelihood",
     "network_metric": "numerics.fisher.symbolic",
+    "explain_zeros": "numerics.fisher.zeros",
 }
 
 __all__ = [*_HOME]

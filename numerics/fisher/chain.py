@@ -33,6 +33,8 @@ _POOLS = (
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
+_SETTINGS = ("alpha", "negative_slope", "beta", "threshold", "approximate")
+
 Rule = Callable[[Tensor, Tensor], Tensor]
 _SLOPES: dict[str, Rule] = {
     "relu": lambda x, y: step(x),
@@ -157,7 +159,7 @@ def _from_node(network: nn.Module, node: fx.Node, names: dict[int, str]) -> Iter
         return
     target, rest = node.target, node.args[1:]
     if node.op == "call_method" and target in _METHODS:
-        yield Elementwise(node.name, _METHODS[str(target)], _SLOPES[str(target)], is_step=target == "relu")
+        yield Elementwise(node.name, _METHODS[str(target)], _SLOPES[str(target)], target == "relu", str(target))
     elif target in (torch.flatten, "flatten"):
         yield _flatten(node.name, *_dimensions(node, rest))
     elif target in ("view", "reshape", torch.reshape):
@@ -175,7 +177,11 @@ def _from_node(network: nn.Module, node: fx.Node, names: dict[int, str]) -> Iter
         kwargs = {k: v for k, v in node.kwargs.items() if k != "inplace"}
         plain = not rest and not kwargs
         yield Elementwise(
-            node.name, _with(function, rest, kwargs), _SLOPES.get(name) if plain else None, is_step=name == "relu"
+            node.name,
+            _with(function, rest, kwargs),
+            _SLOPES.get(name) if plain else None,
+            is_step=name == "relu",
+            kind=name if plain else "",
         )
     else:
         _refuse(node.name, getattr(target, "__name__", str(target)), "there is no rule for it")
@@ -223,9 +229,10 @@ def _from_module(target: str, module: nn.Module, names: dict[int, str]) -> Itera
         yield _convolution(target, module, owned, tensors)
     elif type(module) in (nn.ReLU, nn.Sigmoid, nn.Tanh):
         name = kind.lower()
-        yield Elementwise(target, getattr(torch, name), _SLOPES[name], is_step=name == "relu")
+        yield Elementwise(target, getattr(torch, name), _SLOPES[name], name == "relu", name)
     elif type(module) in _SMOOTH:
-        yield Elementwise(target, _not_in_place(module))
+        settings = {k: getattr(module, k) for k in _SETTINGS if hasattr(module, k)}
+        yield Elementwise(target, _not_in_place(module), kind=kind.lower(), settings=settings)
     elif isinstance(module, nn.Identity):
         yield Reshape(target, _identity)
     elif type(module) in _DROPOUTS:

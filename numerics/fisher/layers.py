@@ -9,7 +9,7 @@ is taken at the end.
 # ruff: noqa: D102 (what each rule does is said once, in the protocols)
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Protocol
@@ -87,6 +87,8 @@ class Elementwise:
     function: Callable[[Tensor], Tensor]
     slope_rule: Callable[[Tensor, Tensor], Tensor] | None = None
     is_step: bool = False  # the slope is 0 or 1, and a function of x alone
+    kind: str = ""  # the function's name, "" where it is not known by one
+    settings: Mapping[str, Any] = field(default_factory=dict)  # its numbers, as torch names them
     parameters: dict[str, Tensor] = field(default_factory=dict)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -247,10 +249,16 @@ class Linear:
         return y + self.parameters[self.bias] if self.bias else y
 
     def vjp(self, x: Tensor, y: Tensor, columns: Tensor) -> Tensor:
-        return columns @ self.matrix
+        return self._apply(columns, self.matrix)
 
     def jvp(self, x: Tensor, y: Tensor, columns: Tensor) -> Tensor:
-        return columns @ self.matrix.T
+        return self._apply(columns, self.matrix.T)
+
+    @staticmethod
+    def _apply(columns: Tensor, matrix: Tensor) -> Tensor:
+        if columns.shape[1] == 1 and columns.dim() == 3:
+            return product(columns[:, 0], matrix)[:, None]
+        return columns @ matrix
 
     def squared_pull(self, x: Tensor, h: Tensor) -> Tensor:
         """The diagonal of W^T diag(h) W at the input."""
@@ -276,7 +284,8 @@ class Linear:
         w, b = direction.get(self.weight), direction.get(self.bias) if self.bias else None
         if w is None:
             return None if b is None else b.expand(*x.shape[:-1], len(b))
-        return functional.linear(x, w, b)
+        change = product(x, w.T) if x.dim() == 2 else x @ w.T
+        return change if b is None else change + b
 
     def from_diagonal(self, x: Tensor, h: Tensor) -> Iterator[tuple[str, Tensor]]:
         flat = h.reshape(-1, h.shape[-1])

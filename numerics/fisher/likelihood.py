@@ -92,6 +92,24 @@ class Likelihood:
         one_hot = functional.one_hot(y, f.shape[1]).to(f.dtype)
         return one_hot - torch.softmax(f, 1)
 
+    def mean_residual(self, f: Tensor, other: Tensor) -> Tensor:
+        """The mean of `residual` over y drawn at other outputs, (B, m): minus the slope of D_KL(other || f) in f."""
+        if self.name == "gaussian":
+            return (other - f) / self.variance
+        squash = torch.sigmoid if self.name == "bernoulli" else lambda z: torch.softmax(z, 1)
+        return squash(other) - squash(f)
+
+    def divergence(self, f: Tensor, other: Tensor) -> Tensor:
+        """D_KL(other || f) between the models at two outputs, summed over outputs, (B,)."""
+        if self.name == "gaussian":
+            return (other - f).square().sum(1) / (2 * self.variance)
+        if self.name == "bernoulli":
+            q = torch.sigmoid(other)
+            losses = [functional.binary_cross_entropy_with_logits(z, q, reduction="none") for z in (f, other)]
+            return (losses[0] - losses[1]).sum(1)
+        log_q = torch.log_softmax(other, 1)
+        return (log_q.exp() * (log_q - torch.log_softmax(f, 1))).sum(1)
+
     def negative_log_likelihood(self, f: Tensor, y: Tensor) -> Tensor:
         """-ln p(y | f) up to a constant, summed over outputs, shape (B,)."""
         if self.name == "gaussian":

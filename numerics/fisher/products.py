@@ -6,7 +6,7 @@ samples of J^T H J v. Nothing of the size of the matrix is ever held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,18 +169,27 @@ class FisherOperator:
                 return
             cotangent = cotangent * batch.slopes[i] if i in batch.slopes else layer.vjp(x, y, cotangent[:, None])[:, 0]
 
+    def score_towards(self, outputs: Tensor) -> dict[str, Tensor]:
+        """Minus the gradient of the mean of D_KL(there || here), with `there` the model at other outputs (N, ...).
+
+        It vanishes where the outputs are this network's own.
+        """
+        return self._mean_pull(outputs.flatten(1), self._rule.mean_residual)
+
     def score(self, targets: Tensor) -> dict[str, Tensor]:
         """Mean over samples of d ln p(y | theta) / d theta at observed targets, for the operator's parameters.
 
         Its negative is the gradient of the mean negative log-likelihood.
         """
+        return self._mean_pull(targets, lambda f, y: self._rule.residual(f, self._rule.as_targets(y, f)))
+
+    def _mean_pull(self, data: Tensor, residual: Callable[[Tensor, Tensor], Tensor]) -> dict[str, Tensor]:
         sums = {n: torch.zeros_like(self._chain.parameters[n]) for n in self.names}
         start = 0
         with torch.no_grad():
             for batch in self._kept if self._kept is not None else self._batches():
-                y = self._rule.as_targets(targets[start : start + len(batch.outputs)], batch.outputs)
-                residual = self._rule.residual(batch.outputs, y)
-                self._pull(batch, residual.reshape(batch.values[-1].shape), sums)
+                cotangent = residual(batch.outputs, data[start : start + len(batch.outputs)])
+                self._pull(batch, cotangent.reshape(batch.values[-1].shape), sums)
                 start += len(batch.outputs)
         total, count = add_up(sums, len(self._inputs), self._distributed)
         return {n: (v / count).to(self._chain.parameters[n].dtype) for n, v in total.items()}

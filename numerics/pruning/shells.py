@@ -1,0 +1,246 @@
+"""Wilsonian shells: remove the weights of least information shell by shell, and integrate each shell out.
+
+A shell of weights S set to zero is a displacement -w_S. The remaining weights R are not left where they were: they move
+by the delta_R that minimises the Fisher quadratic form of the whole displacement, F_RR delta_R = F_RS w_S, which leaves
+the Schur complement of the metric as the cost. F is then taken anew at the moved weights, as a flow takes its couplings
+anew at each scale. The metric is the second order of the KL divergence, so what the higher orders leave behind is
+taken up by Gauss-Newton steps: on the KL divergence from the unpruned model (which knows no data), or on the data. Each
+step is damped after Levenberg and Marquardt, and taken only where it lowers the divergence itself.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from numerics.fisher.likelihood import Likelihood
+from numerics.fisher.products import FisherOperator
+from numerics.pruning.cut import Masks, Pruned, apply_masks, choose, keep_most_salient
+from numerics.pruning.saliency import saliency
+from numerics.pruning.solve import Solution, conjugate_gradients
+from symrg.errors import InvalidEstimator
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Shell:
+    """The state after one shell.
+
+    Attributes:
+        pruned: network and masks.
+        wanted: whether its fraction is one of those asked for.
+        residual: of the conjugate gradients, relative.
+        iterations: that they took.
+    """
+
+    pruned: Pruned
+    wanted: bool
+    residual: float
+    iterations: int
+
+
+def schedule(fractions: Sequence[float], shells: int) -> list[tuple[float, bool]]:
+    """Fractions removed after each shell: `shells` steps of a constant ratio of what is kept, and those asked for.
+
+    Raises:
+        InvalidEstimator: no fraction, or one outside 0 to 1 (1 excluded).
+    """
+    if not fractions or any(not 0 < f < 1 for f in fractions):
+        raise InvalidEstimator(f"fractions = {list(fractions)}: expected shares between 0 and 1, both excluded")
+    if shells < 1:
+        raise InvalidEstimator(f"shells = {shells}: expected 1 or more")
+    last = max(fractions)
+    steps = [1 - (1 - last) ** (k / shells) for k in range(1, shells)]
+    gap = 0.25 * (1 - (1 - last) ** (1 / shells))  # a step this near to a wanted fraction would do nothing for it
+    wanted = sorted(set(fractions))
+    kept = [s for s in steps if all(abs(s - w) > gap * (1 - w) for w in wanted)]
+    return sorted([(s, False) for s in kept] + [(w, True) for w in wanted])
+
+
+def integrate_out(
+    network: nn.Module,
+    inputs: Tensor,
+    *,
+    fractions: Sequence[float],
+    layers: Iterable[str] | None = None,
+    shells: int = 8,
+    rule: str = "information_length",
+    likelihood: str = "gaussian",
+    variance: float = 1.0,
+    steps: int = 1,
+    targets: Tensor | None = None,
+    free: Iterable[str] | None = None,
+    damping: float = 1e-2,
+    iterations: int = 40,
+    tolerance: float = 1e-3,
+    progress: Progress | None = None,
+) -> Iterator[Shell]:
+    """Prune shell by shell, the remaining weights re-solved in the Fisher metric after each.
+
+    Args:
+        network: unchanged.
+        inputs: samples on which the metric is taken.
+        fractions: of the chosen weights; each is met exactly by some shell.
+        layers: to choose from, as for `prune`; None takes all weights with two axes or more.
+        shells: on the way to the largest fraction.
+        rule: the saliency, "information_length" or any other of `saliency`.
+        likelihood: of the outputs.
+        variance: of the Gaussian.
+        steps: Gauss-Newton steps after each shell, beside the solution in the metric.
+        targets: data on which those steps are taken; None takes them on the divergence from the unpruned model.
+        free: parameters that move to make up for what is removed, beside those chosen from; None lets all of them move.
+        damping: lambda to begin with, in F + lambda diag(F).
+        iterations: of conjugate gradients, at most, for each solution.
+        tolerance: of conjugate gradients.
+        progress: called as progress(shells done, shells, text).
+
+    Yields:
+        The state after each shell; shells at fractions that were asked for are marked.
+
+    Raises:
+        InvalidEstimator: arguments that do not fit.
+        UnsupportedLayer: a layer without a rule.
+        SolverFailure: the solution is not finite.
+    """
+    plan = schedule(fractions, shells)
+    model = copy.deepcopy(network)
+    every = {n: p.detach() for n, p in model.named_parameters()}
+    names = choose(model, {n: p for n, p in every.items() if layers is not None or p.dim() >= 2}, layers)
+    moving = list(every) if free is None else [n for n in every if n in {*free, *names}]
+    problem = _Problem(
+        Likelihood(likelihood, variance), model, inputs.to(every[names[0]]), moving, iterations, tolerance
+    )
+    origin = problem.outputs()
+    masks: Masks = {n: torch.ones_like(every[n], dtype=torch.bool) for n in names}
+    for number, (fraction, wanted) in enumerate(plan, 1):
+        worth = saliency(
+            rule, model, inputs, likelihood=likelihood, variance=variance, masks=masks, parameters=names
+        )  # fmt: skip
+        for n in names:  # what is gone stays gone
+            worth[n] = worth[n].masked_fill(~masks[n], -1.0)
+        kept, largest = keep_most_salient(worth, fraction)
+        gone = {n: -every[n] * (masks[n] & ~kept[n]) for n in names}
+        masks = kept
+        damping, residual, used = problem.remove(gone, masks, damping)
+        for _ in range(steps):
+            damping = problem.step(masks, damping, origin if targets is None else targets, targets is not None)
+        if progress is not None:
+            progress(number, len(plan), f"{fraction:.1%} removed")
+        yield Shell(apply_masks(model, masks, largest), wanted, residual, used)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """A network that moves, the samples, and how to solve for its moves."""
+
+    rule: Likelihood
+    model: nn.Module
+    inputs: Tensor
+    moving: Sequence[str]
+    iterations: int
+    tolerance: float
+
+    def outputs(self) -> Tensor:
+        """Of the network as it is, (N, m)."""
+        with torch.no_grad():
+            return torch.cat([self.rule.as_outputs(self.model(x)) for x in self.inputs.split(512)])
+
+    def remove(self, gone: Mapping[str, Tensor], masks: Masks, damping: float) -> tuple[float, float, int]:
+        """Displace by `gone` and by the response of the free weights; (damping, relative residual, iterations)."""
+        before = self.outputs()
+        operator = self._operator()
+        values = self._values()
+        shift = {n: gone[n] if n in gone else torch.zeros_like(values[n]) for n in operator.names}
+        free = self._free(operator, masks)
+        image = operator @ operator.flatten(shift)
+        assert isinstance(image, Tensor)  # a vector was given
+        right = -image * free
+        base = {n: v + shift[n] for n, v in values.items()}
+        self._set(base)
+        return self._descend(operator, right, free, base, damping, before, on_data=False)
+
+    def step(self, masks: Masks, damping: float, data: Tensor, on_data: bool) -> float:
+        """One Gauss-Newton step on the data, or on the divergence from a model with outputs `data`; the new damping."""
+        operator = self._operator()
+        score = operator.score(data) if on_data else operator.score_towards(data)
+        free = self._free(operator, masks)
+        right = operator.flatten(score) * free
+        return self._descend(operator, right, free, self._values(), damping, data, on_data)[0]
+
+    def _descend(
+        self,
+        operator: FisherOperator,
+        right: Tensor,
+        free: Tensor,
+        base: Mapping[str, Tensor],
+        damping: float,
+        data: Tensor,
+        on_data: bool,
+    ) -> tuple[float, float, int]:
+        """Move from `base` by the damped solution; more damping until the objective falls, at most six times."""
+        before = self._objective(data, on_data)
+        residual, used = 0.0, 0
+        for _ in range(6):
+            solution = self._solve(operator, right, free, damping)
+            residual, used = solution.residual, used + solution.iterations
+            change = operator.unflatten(solution.vector)
+            self._set({n: v + change[n] for n, v in base.items()})
+            if self._objective(data, on_data) <= before:
+                return max(damping / 2, 1e-6), residual, used
+            damping *= 4
+        self._set(base)
+        return damping, residual, used
+
+    def _solve(self, operator: FisherOperator, right: Tensor, free: Tensor, damping: float) -> Solution:
+        diagonal = operator.flatten(operator.diagonal()) * free
+        ridge = damping * (diagonal + 1e-6 * diagonal.mean())
+        inverse = free / (diagonal + ridge).clamp(min=torch.finfo(diagonal.dtype).tiny)
+
+        def apply(v: Tensor) -> Tensor:
+            return (operator @ v) * free + ridge * v
+
+        return conjugate_gradients(
+            apply, right, lambda r: inverse * r, iterations=self.iterations, tolerance=self.tolerance
+        )  # fmt: skip
+
+    def _objective(self, data: Tensor, on_data: bool) -> float:
+        total = 0.0
+        with torch.no_grad():
+            for x, y in zip(self.inputs.split(512), data.split(512)):
+                f = self.rule.as_outputs(self.model(x))
+                if on_data:
+                    part = self.rule.negative_log_likelihood(f, self.rule.as_targets(y, f))
+                else:
+                    part = self.rule.divergence(f, y)
+                total += float(part.double().sum())
+        return total / len(self.inputs)
+
+    def _operator(self) -> FisherOperator:
+        return FisherOperator(
+            self.model,
+            self.inputs,
+            likelihood=self.rule.name,
+            variance=self.rule.variance,
+            parameters=self.moving,
+            keep_activations=True,
+        )
+
+    def _values(self) -> dict[str, Tensor]:
+        return {n: p.detach().clone() for n, p in self.model.named_parameters() if n in self.moving}
+
+    def _set(self, values: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for n, p in self.model.named_parameters():
+                if n in values:
+                    p.copy_(values[n])
+
+    def _free(self, operator: FisherOperator, masks: Masks) -> Tensor:
+        values = self._values()
+        return operator.flatten(
+            {n: masks[n].to(v.dtype) if n in masks else torch.ones_like(v) for n, v in values.items()}
+        )
