@@ -88,7 +88,7 @@ def entry(
     """
     claim: Claim = verdict.claim
     conditions = ", ".join(f"${latex(c)}$" for c in claim.conditions)
-    where = ", ".join(f"${latex(s)} = {latex(v)}$" for s, v in (verdict.counterexample or {}).items())
+    where = ", ".join(f"${latex(s)} {_shown(v)}$" for s, v in (verdict.counterexample or {}).items())
     return Entry(
         number,
         name or claim.name or f"Equation {number}",
@@ -198,6 +198,14 @@ def _line(statement: Statement, module: ModuleType) -> int:
     """Where in the module the derivation of a statement starts; 0 where it has none there."""
     code = getattr(statement.derivation, "__code__", None)
     return code.co_firstlineno if code is not None and code.co_filename == getattr(module, "__file__", None) else 0
+
+
+def _shown(value: Any) -> str:
+    r"""``= 1/3`` for a short number, ``\approx 2.3058`` for one with many digits."""
+    exact = latex(value)
+    if len(exact) <= 24 or not getattr(value, "is_number", False):
+        return f"= {exact}"
+    return rf"\approx {latex(value.evalf(6))}"
 
 
 def _detail(evidence: Evidence) -> str:
