@@ -20,6 +20,7 @@ from symrg.expectation.confirm import moments
 from symrg.expectation.density import KINKED, Density, score_of
 from symrg.expectation.interior import Mass, Point, symbol_value
 from symrg.expectation.numeric import NumericFailure, number
+from symrg.expectation.special import differentiate
 from symrg.expectation.tidy import is_closed, tidy
 
 if TYPE_CHECKING:
@@ -93,9 +94,14 @@ def fisher_metric(model: StatisticalModel, budget: Budget) -> sympy.ImmutableMat
             metric = None
     if metric is None:
         metric = _entries(model, engine, budget)
-    short = metric.applyfunc(lambda e: budget.attempt("the entry, in short", tidy, e, share=0.3) or e)
+    short = metric.applyfunc(lambda e: _shorter(e, budget))
     _confirm_metric(model, engine, short, budget)
     return sympy.ImmutableMatrix(short)
+
+
+def _shorter(expression: sympy.Expr, budget: Budget) -> sympy.Expr:
+    short = budget.attempt("the entry, in short", tidy, expression, share=0.3)
+    return expression if short is None else short
 
 
 def _entries(model: StatisticalModel, engine: Engine, budget: Budget) -> sympy.Matrix:
@@ -107,7 +113,7 @@ def _entries(model: StatisticalModel, engine: Engine, budget: Budget) -> sympy.M
         for j in range(i, size):
             candidates = []
             if smooth:
-                curvature = -sympy.diff(scores[i], model.parameters[j])
+                curvature = -differentiate(scores[i], model.parameters[j])
                 candidates.append(curvature)
             candidates.append(scores[i] * scores[j])
             metric[i, j] = metric[j, i] = _first_closed(model, engine, candidates, budget)

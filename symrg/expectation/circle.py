@@ -8,6 +8,7 @@ import sympy
 from sympy import S
 
 from symrg.budget import Declined
+from symrg.expectation.numeric import number
 
 _TRIG = (sympy.sin, sympy.cos, sympy.tan)
 
@@ -196,22 +197,25 @@ def _residues(function: sympy.Expr, x: sympy.Symbol, point: dict[sympy.Symbol, s
     flat = _only_harmonics(function, x).replace(lambda e: isinstance(e, (sympy.cos, sympy.sin)) and e.has(x), swap)
     if flat.has(x):
         raise Declined("the angle itself is not periodic")
-    rational = sympy.cancel(sympy.together(flat / z))
-    if not rational.is_rational_function(z):
+    numerator, denominator = sympy.fraction(sympy.together(flat / z))
+    if not (numerator.is_polynomial(z) and denominator.is_polynomial(z)):
         raise Declined("not rational in exp(i x)")
-    numerator, denominator = rational.as_numer_denom()
+    content, factors = sympy.factor_list(sympy.expand(denominator), z)
     total = S.Zero
-    for factor, multiplicity in sympy.factor_list(denominator, z)[1]:
-        for root in sympy.roots(factor, z):
-            value = complex(root.xreplace(point).evalf())
-            if abs(abs(value) - 1) < 1e-9:
+    for index, (factor, multiplicity) in enumerate(factors):
+        others = content * sympy.Mul(*(f**m for k, (f, m) in enumerate(factors) if k != index))
+        lead = sympy.LC(factor, z)
+        roots = sympy.roots(factor, z)
+        if sum(roots.values()) != sympy.degree(factor, z):
+            raise Declined("poles without a closed form")
+        for root in roots:
+            place = number(sympy.Abs(root), point)
+            if place != place or abs(place - 1) < 1e-9:
                 raise Declined("a pole on the circle")
-            if abs(value) < 1:
-                rest = (
-                    sympy.cancel(rational * (z - root) ** multiplicity)
-                    if root.is_Rational
-                    else (numerator / sympy.quo(sympy.expand(denominator), (z - root) ** multiplicity, z))
-                )
-                derivative = sympy.diff(rest, z, multiplicity - 1) / sympy.factorial(multiplicity - 1)
-                total += derivative.subs(z, root)
-    return sympy.simplify(2 * sympy.pi * total)
+            if place > 1:
+                continue
+            siblings = lead**multiplicity * sympy.Mul(*((z - r) ** (multiplicity * k) for r, k in roots.items() if r != root))
+            rest = numerator / (others * siblings)
+            derivative = sympy.diff(rest, z, multiplicity - 1) / sympy.factorial(multiplicity - 1)
+            total += sympy.cancel(sympy.expand(derivative.subs(z, root)))
+    return 2 * sympy.pi * sympy.factor(sympy.together(total))

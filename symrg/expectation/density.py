@@ -9,6 +9,7 @@ from functools import cached_property
 import sympy
 from sympy import S
 
+from symrg.expectation.special import differentiate
 from symrg.support import Axis
 
 KINKED = (sympy.Abs, sympy.sign, sympy.Heaviside, sympy.Piecewise, sympy.Max, sympy.Min)
@@ -141,7 +142,7 @@ def score_of(log_density: sympy.Expr, parameter: sympy.Symbol) -> sympy.Expr:
 
     Where the density itself jumps they would matter: such a model is not regular, and E[score] = 0 fails for it.
     """
-    score = sympy.diff(log_density, parameter)
+    score = differentiate(log_density, parameter)
     if score.has(sympy.DiracDelta):
         score = sympy.expand(score).replace(sympy.DiracDelta, lambda *_: S.Zero)
     return score

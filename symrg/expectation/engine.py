@@ -83,7 +83,8 @@ class Engine:
             value = budget.attempt(name, route, share=share)
             if value is None:
                 continue
-            value = budget.attempt(f"{name}, in short", tidy, value, share=0.6) or value
+            short = budget.attempt(f"{name}, in short", tidy, value, share=0.6)
+            value = value if short is None else short
             if not is_closed(value) or value.has(*self._inner.sample):
                 continue
             outward = frame.outward(value)

@@ -17,6 +17,7 @@ from sympy import S
 from symrg.budget import Declined
 from symrg.expectation.density import KINKED
 from symrg.expectation.numeric import number
+from symrg.expectation.special import differentiate
 from symrg.expectation.factorials import rewrite_factorials
 
 Features = dict[sympy.Expr, sympy.Expr]
@@ -90,11 +91,11 @@ class NormalisationIdentities:
         if alpha not in self._relative:
             below, last = self._derivative(alpha[:-1]), alpha[-1]
             score = self._relative_score(last)
-            self._relative[alpha] = sympy.diff(below, last) + below * score
+            self._relative[alpha] = differentiate(below, last) + below * score
         return self._relative[alpha]
 
     def _relative_score(self, parameter: sympy.Symbol) -> sympy.Expr:
-        return sympy.diff(self._log_density, parameter)
+        return differentiate(self._log_density, parameter)
 
     def _combination(self, rows: list[Features], target: Features) -> list[sympy.Expr]:
         """c with sum c_i row_i = target up to the constant function."""

@@ -47,3 +47,22 @@ class zeta_derivative(sympy.Function):
         text = r"\zeta'" if n == 1 else rf"\zeta^{{({printer._print(n)})}}"
         body = rf"{text}\left({', '.join(printer._print(r) for r in rest)}\right)"
         return body if exp is None else rf"\left({body}\right)^{{{exp}}}"
+
+
+class _Zeta(sympy.Function):
+    """Stands for zeta while differentiating, since SymPy leaves its derivative in s unevaluated."""
+
+    nargs = (1, 2)
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        if argindex == 1:
+            return zeta_derivative(1, *self.args)
+        raise sympy.ArgumentIndexError(self, argindex)
+
+
+def differentiate(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
+    """d/dsymbol with the derivatives of the zeta function named."""
+    if not expression.has(sympy.zeta):
+        return sympy.diff(expression, symbol)
+    swapped = expression.replace(sympy.zeta, _Zeta)
+    return sympy.diff(swapped, symbol).replace(_Zeta, sympy.zeta)

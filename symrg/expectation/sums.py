@@ -125,7 +125,7 @@ class Summation:
                 continue
             inside = a if a.is_finite else (b if b.is_finite else S.Zero)
             at = self.point | {y: inside}
-            branch = [self._branch(e, at) for e in (log_density, factor)]
+            branch = [self._branch(log_density, at), sympy.simplify(self._branch(factor, at))]
             if not edges and any(e.has(*KINKED) for e in (log_density, factor)) and branch[0].has(*KINKED):
                 raise Declined("branches that do not resolve")
             total += self.total(branch[0], branch[1], Axis(y, a, b, True))
