@@ -1,7 +1,8 @@
 """Chapters that installed packages bring: derivations and numbered equations, for `symrg latex`.
 
 A chapter is an entry point of the group `symrg.chapters` whose value has a `title`, `equations` (number -> Claim or
-other object with `latex()`), and `derivations()`, which returns Derivations. A module will do.
+other object with `latex()`), and `derivations()`, which returns Derivations. A module will do. A chapter may also list
+the `numbers` of its equations, so that none has to be built to know where an equation is.
 """
 
 from __future__ import annotations

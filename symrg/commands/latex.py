@@ -55,7 +55,10 @@ def latex(
         return
     if not target:
         raise click.UsageError("say what: a family, an equation's number, a chapter or 'all'; --list names them")
-    text = _text(target, document, what, budget)
+    from symrg.console import console
+
+    with console(stderr=True).status(f"Typesetting {target} ..."):
+        text = _text(target, document, what, budget)
     if output is None:
         click.echo(text)
     else:
@@ -110,9 +113,16 @@ def _chapter_section(found: Any) -> Section:
     from symrg.typesetting.derivations import derivation_section
 
     equations = [
-        Equation(claim.latex(), tag=getattr(claim, "number", number)) for number, claim in found.equations.items()
+        Equation(claim.latex(), tag=_label(getattr(claim, "number", number)))
+        for number, claim in found.equations.items()
     ]
     return Section(found.title, (*equations, *(derivation_section(d) for d in found.derivations())))
+
+
+def _label(number: str) -> str:
+    """The number without its parentheses, where they hold all of it."""
+    match = re.fullmatch(r"\(([^()]+)\)", number)
+    return match[1] if match else number
 
 
 def _first_number(found: Any) -> float:
@@ -126,10 +136,13 @@ def _equation(number: str) -> Any:
 
     known: list[str] = []
     for name in chapter_names():
-        equations = chapter(name).equations
-        if number in equations:
-            return Equation(equations[number].latex(), tag=number)
-        known += equations
+        found = chapter(name)
+        numbers = getattr(found, "numbers", None)  # where a chapter lists them, the others need not be built
+        if numbers is None or number in numbers:
+            equations = found.equations
+            if number in equations:
+                return Equation(equations[number].latex(), tag=_label(number))
+        known += numbers or list(equations)
     raise click.BadParameter(
         f"no equation {number}; there are {', '.join(known) or 'none installed'}", param_hint="TARGET"
     )

@@ -1,0 +1,92 @@
+"""`symrg latex`, with chapters of this test's own."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+import sympy as sp
+from click.testing import CliRunner
+
+from symrg import Claim, Derivation, chapters
+from symrg.chapters import NoSuchChapter, chapter
+from symrg.commands.latex import latex
+
+x = sp.Symbol("x", real=True)
+
+
+class Entry:
+    def __init__(self, name, value):
+        self.name, self.value, self._value = name, f"nowhere.{name}", value
+
+    def load(self):
+        if isinstance(self._value, Exception):
+            raise self._value
+        return self._value
+
+
+LATE = SimpleNamespace(
+    title="The late chapter",
+    equations={"18": Claim(x, x, printed=r"y = \mu + n")},
+    derivations=lambda: [Derivation("Square", (x + 1) ** 2).step(x**2 + 2 * x + 1, because="expand")],
+)
+
+
+class Unread:
+    """A chapter that lists its numbers and can't be built: nobody has to."""
+
+    title = "The early chapter"
+    numbers = ("4", "5")
+
+    @property
+    def equations(self):
+        raise AssertionError("nobody asked for (4) or (5)")
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch):
+    entries = [Entry("late", LATE), Entry("broken", ImportError("no module x"))]
+    monkeypatch.setattr(chapters, "entry_points", lambda group: entries)
+    return entries
+
+
+def run(*arguments):
+    return CliRunner().invoke(latex, arguments, catch_exceptions=False)
+
+
+def test_an_equation_by_its_number(installed):
+    installed[:] = [Entry("early", Unread()), Entry("late", LATE)]
+    for number in ("18", "(18)"):
+        assert run(number).stdout == "\\begin{equation*}\ny = \\mu + n\\tag{18}\n\\end{equation*}\n"
+
+
+def test_an_equation_that_does_not_exist_names_those_that_do(installed):
+    installed[:] = [Entry("early", Unread()), Entry("late", LATE)]
+    result = run("99")
+    assert result.exit_code == 2
+    assert "4, 5, 18" in result.output
+
+
+def test_a_chapter_as_a_fragment_and_as_a_document():
+    fragment = run("late").stdout
+    assert fragment.startswith(r"\section{The late chapter}")
+    assert "Expand" in fragment
+    document = run("late", "--document").stdout
+    assert document.startswith(r"\documentclass")
+    assert fragment.strip() in document
+
+
+def test_all_goes_by_the_numbers_of_the_equations(installed, tmp_path):
+    early = SimpleNamespace(title="Early", equations={"4": Claim(x, x)}, derivations=lambda: [])
+    installed[:] = [Entry("late", LATE), Entry("early", early)]
+    path = tmp_path / "deep" / "all.tex"
+    assert run("all", "-o", str(path)).exit_code == 0
+    assert re.findall(r"\\section\{(.*?)\}", path.read_text()) == ["Early", "The late chapter"]
+
+
+def test_a_chapter_that_cannot_be_loaded_says_why():
+    with pytest.raises(NoSuchChapter, match="no module x"):
+        chapter("broken")
+
+
+def test_nothing_to_typeset():
+    assert run().exit_code == 2
