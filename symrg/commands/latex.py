@@ -112,10 +112,8 @@ def _chapter_section(found: Any) -> Section:
     from symrg.typesetting import Equation, Section
     from symrg.typesetting.derivations import derivation_section
 
-    equations = [
-        Equation(claim.latex(), tag=_label(getattr(claim, "number", number)))
-        for number, claim in found.equations.items()
-    ]
+    numbered = ((_label(getattr(claim, "number", number)), claim) for number, claim in found.equations.items())
+    equations = [Equation(claim.latex(), tag=number) for number, claim in numbered]
     return Section(found.title, (*equations, *(derivation_section(d) for d in found.derivations())))
 
 
