@@ -80,7 +80,9 @@ class _Token:
 
 
 @dataclass(frozen=True)
-class _Node:
+class Node:
+    """A node of the syntax tree: kind, offset in the text, value and parts."""
+
     kind: str
     position: int
     value: Any = None
@@ -102,27 +104,32 @@ def parse(text: str, symbols: Mapping[str, Any] | Iterable[sp.Symbol] = (), *, e
         FormulaError: the text isn't a formula, a name isn't declared, a value is undefined (1/0, log(0), oo - oo),
             or the computation it asks for is too large. `.position` is the offset of the first offending character.
     """
-    names = _declared(symbols)
+    names = declared_names(symbols)
     if not isinstance(text, str):
         raise FormulaError(f"a formula is text, given {type(text).__name__}")
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"formula of {len(text)} characters; at most {MAX_LENGTH} are read", MAX_LENGTH, text)
     tree = _Parser(text, names).whole()
-    return _built(text, tree, names, evaluate)
+    return build_tree(text, tree, names, evaluate)
 
 
-def _built(text: str, tree: _Node, names: dict[str, Any], evaluate: bool) -> Any:
+def build_tree(text: str, tree: Node, names: dict[str, Any], evaluate: bool) -> Any:
     """The tree as a SymPy object, within `SECONDS`; the printed form is also evaluated, to see that it is defined."""
     try:
         value = within(SECONDS, _Builder(text, names, True).whole, tree)
         return value if evaluate else within(SECONDS, _Builder(text, names, False).whole, tree)
     except OutOfTime:
-        _refuse(text, tree.position, f"the formula took longer than {SECONDS:g} s to build; write a simpler one")
+        refuse(text, tree.position, f"the formula took longer than {SECONDS:g} s to build; write a simpler one")
     except (RecursionError, MemoryError):
-        _refuse(text, tree.position, "the formula is nested too deeply")
+        refuse(text, tree.position, "the formula is nested too deeply")
 
 
-def _declared(symbols: Mapping[str, Any] | Iterable[sp.Symbol]) -> dict[str, Any]:
+def declared_names(symbols: Mapping[str, Any] | Iterable[sp.Symbol]) -> dict[str, Any]:
+    """The declarations as a mapping.
+
+    Raises:
+        UnsupportedExpression: a value is not a SymPy symbol, function or expression.
+    """
     pairs = symbols.items() if isinstance(symbols, Mapping) else [(getattr(s, "name", s), s) for s in symbols]
     names: dict[str, Any] = {}
     for name, value in pairs:
@@ -134,7 +141,7 @@ def _declared(symbols: Mapping[str, Any] | Iterable[sp.Symbol]) -> dict[str, Any
     return names
 
 
-def _refuse(text: str, position: int, reason: str) -> NoReturn:
+def refuse(text: str, position: int, reason: str) -> NoReturn:
     """Raise a FormulaError with the line and a caret under the offending character."""
     position = max(0, min(position, len(text)))
     start = text.rfind("\n", 0, position) + 1
@@ -174,12 +181,12 @@ def _tokens(text: str) -> list[_Token]:
                 ":": "one formula at a time",
                 "%": "a remainder has no place here",
             }.get(plain[at], "it has no meaning in a formula")
-            _refuse(text, at, f"unexpected character {text[at]!r}: {hint}")
+            refuse(text, at, f"unexpected character {text[at]!r}: {hint}")
         kind = str(match.lastgroup)
         if kind != "space":
             found.append(_Token(kind, match.group(), at))
             if kind == "number" and len(match.group()) > MAX_BITS // 4:
-                _refuse(text, at, f"number of {len(match.group())} digits; at most {MAX_BITS // 4} are read")
+                refuse(text, at, f"number of {len(match.group())} digits; at most {MAX_BITS // 4} are read")
         at = match.end()
     found.append(_Token("end", "", len(text)))
     return found
@@ -195,9 +202,9 @@ class _Parser:
         self.at = 0
         self.depth = 0
 
-    def whole(self) -> _Node:
+    def whole(self) -> Node:
         if self.tokens[0].kind == "end":
-            _refuse(self.text, 0, "empty formula; write an expression such as x**2 + 1")
+            refuse(self.text, 0, "empty formula; write an expression such as x**2 + 1")
         node = self.expression(0)
         token = self.tokens[self.at]
         if token.kind != "end":
@@ -215,7 +222,7 @@ class _Parser:
             reason = f"two operands side by side; write an operator before {token.text!r}, such as *"
         else:
             reason = f"unexpected {token.text!r}; an operand was expected"
-        _refuse(self.text, token.position, reason)
+        refuse(self.text, token.position, reason)
 
     def operator(self) -> str | None:
         """The next token as an operator, None where it is none."""
@@ -228,58 +235,58 @@ class _Parser:
         token = self.tokens[self.at]
         if token.kind != "operator" or token.text != text:
             if token.kind == "end":
-                _refuse(self.text, token.position, f"the formula ends too early; {text!r} is missing")
+                refuse(self.text, token.position, f"the formula ends too early; {text!r} is missing")
             if token.kind in ("number", "name") or token.text in ("(", "="):
                 self.unexpected(token)
-            _refuse(self.text, token.position, f"{text!r} was expected here, found {token.text!r}")
+            refuse(self.text, token.position, f"{text!r} was expected here, found {token.text!r}")
         self.at += 1
         return token
 
-    def expression(self, binding: int) -> _Node:
+    def expression(self, binding: int) -> Node:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            _refuse(self.text, self.tokens[self.at].position, f"brackets nested more than {MAX_DEPTH} deep")
+            refuse(self.text, self.tokens[self.at].position, f"brackets nested more than {MAX_DEPTH} deep")
         left = self.operand()
         while (sign := self.operator()) in _POWERS and _POWERS[str(sign)] > binding:
             left = self.extend(left, str(sign))
         self.depth -= 1
         return left
 
-    def operand(self) -> _Node:
+    def operand(self) -> Node:
         token = self.tokens[self.at]
         self.at += 1
         if token.kind == "number":
-            return _Node("number", token.position, token.text)
+            return Node("number", token.position, token.text)
         sign = token.text
         if sign == "~" or (sign == "not" and sign not in self.names):
-            return _Node("not", token.position, args=(self.expression(_NOT),))
+            return Node("not", token.position, args=(self.expression(_NOT),))
         if token.kind == "name":
             if sign in ("and", "or") and sign not in self.names:
                 self.at -= 1
                 self.unexpected(token)
             if self.tokens[self.at].text == "(":
                 self.at += 1
-                return _Node("call", token.position, sign, self.items(")"))
-            return _Node("name", token.position, sign)
+                return Node("call", token.position, sign, self.items(")"))
+            return Node("name", token.position, sign)
         if sign in ("+", "-"):
             negative = sign == "-"
             while self.tokens[self.at].text in ("+", "-"):
                 negative ^= self.tokens[self.at].text == "-"
                 self.at += 1
             inner = self.expression(_POWER if _SIGN < _POWER else _SIGN)
-            return _Node("neg", token.position, args=(inner,)) if negative else inner
+            return Node("neg", token.position, args=(inner,)) if negative else inner
         if sign == "(":
             items = self.items(")")
             if not items:
-                _refuse(self.text, token.position, "empty brackets")
-            return items[0] if len(items) == 1 else _Node("tuple", token.position, args=items)
+                refuse(self.text, token.position, "empty brackets")
+            return items[0] if len(items) == 1 else Node("tuple", token.position, args=items)
         if sign == "[":
-            return _Node("list", token.position, args=self.items("]"))
+            return Node("list", token.position, args=self.items("]"))
         self.at -= 1
         self.unexpected(token)
 
-    def items(self, closing: str) -> tuple[_Node, ...]:
-        found: list[_Node] = []
+    def items(self, closing: str) -> tuple[Node, ...]:
+        found: list[Node] = []
         if self.tokens[self.at].text == closing:
             self.at += 1
             return ()
@@ -294,37 +301,37 @@ class _Parser:
         self.expect(closing)
         return tuple(found)
 
-    def extend(self, left: _Node, sign: str) -> _Node:
+    def extend(self, left: Node, sign: str) -> Node:
         token = self.tokens[self.at]
         power = _POWERS[sign]
         if sign == "!":
             self.at += 1
-            return _Node("call", token.position, "factorial", (left,))
+            return Node("call", token.position, "factorial", (left,))
         if sign == "[":
             self.at += 1
-            return _Node("index", token.position, args=(left, *self.items("]")))
+            return Node("index", token.position, args=(left, *self.items("]")))
         if sign in ("^", "**"):
             self.at += 1
-            return _Node("pow", token.position, args=(left, self.expression(_POWER)))
+            return Node("pow", token.position, args=(left, self.expression(_POWER)))
         if sign in ("+", "-", "*", "/"):
             terms = [("+" if power == 50 else "*", left, left.position)]
             while (sign := str(self.operator())) in _POWERS and _POWERS[sign] == power:
                 at = self.tokens[self.at].position
                 self.at += 1
                 terms.append((sign, self.expression(power), at))
-            return _Node("sum" if power == 50 else "product", left.position, args=tuple(terms))
+            return Node("sum" if power == 50 else "product", left.position, args=tuple(terms))
         if sign in _COMPARISONS:
             parts: list[Any] = [left]
             while (sign := str(self.operator())) in _COMPARISONS:
                 self.at += 1
                 parts += [sign, self.expression(40)]
-            return _Node("compare", token.position, args=tuple(parts))
+            return Node("compare", token.position, args=tuple(parts))
         kind = "or" if power == 10 else "and"
         parts = [left]
         while (sign := str(self.operator())) in _POWERS and _POWERS[sign] == power:
             self.at += 1
             parts.append(self.expression(power))
-        return _Node(kind, token.position, args=tuple(parts))
+        return Node(kind, token.position, args=tuple(parts))
 
 
 class _Builder:
@@ -336,16 +343,16 @@ class _Builder:
         self.evaluate = evaluate
         self.scope: list[dict[str, Any]] = []
 
-    def whole(self, node: _Node) -> Any:
+    def whole(self, node: Node) -> Any:
         value = self.build(node)
         if isinstance(value, list | tuple):
             return self.matrix(node, value)
         return value
 
-    def refuse(self, node: _Node, reason: str) -> NoReturn:
-        _refuse(self.text, node.position, reason)
+    def refuse(self, node: Node, reason: str) -> NoReturn:
+        refuse(self.text, node.position, reason)
 
-    def build(self, node: _Node) -> Any:
+    def build(self, node: Node) -> Any:
         try:
             value = getattr(self, f"_{node.kind}")(node)
         except FormulaError:
@@ -360,7 +367,7 @@ class _Builder:
             self.check(node, value)
         return value
 
-    def check(self, node: _Node, value: Any) -> None:
+    def check(self, node: Node, value: Any) -> None:
         """Refuse what is undefined or too large."""
         if node.kind == "name":
             return
@@ -376,7 +383,7 @@ class _Builder:
             if max(abs(number.p).bit_length(), number.q.bit_length()) > MAX_BITS:
                 self.refuse(node, f"number of more than {int(MAX_BITS * 0.301)} digits")
 
-    def _number(self, node: _Node) -> Any:
+    def _number(self, node: Node) -> Any:
         mantissa, _, exponent = node.value.lower().partition("e")
         if exponent and abs(int(exponent)) > MAX_BITS // 4:
             self.refuse(node, f"decimal exponent {exponent[:20]} is too large; at most {MAX_BITS // 4}")
@@ -401,7 +408,7 @@ class _Builder:
                 value = self.look_up(plain)
         return plain, value
 
-    def _name(self, node: _Node) -> Any:
+    def _name(self, node: Node) -> Any:
         name, value = self.known(node.value)
         if isinstance(value, FunctionClass):
             self.refuse(node, f"{name} is a function; give its arguments, as in {name}(x)")
@@ -422,13 +429,13 @@ class _Builder:
         near = difflib.get_close_matches(name, [*mine, *CONSTANTS, *FUNCTIONS, *BINDERS], 1, 0.7)
         return f"did you mean {near[0]}? {declared}" if near else declared
 
-    def _neg(self, node: _Node) -> Any:
+    def _neg(self, node: Node) -> Any:
         value = self.operand(node.args[0])
         if value.is_Number or self.evaluate or isinstance(value, sp.MatrixBase):
             return -value
         return sp.Mul(-1, value, evaluate=False)
 
-    def operand(self, node: _Node) -> Any:
+    def operand(self, node: Node) -> Any:
         """An expression or a matrix."""
         value = self.build(node)
         if isinstance(value, list):
@@ -438,13 +445,13 @@ class _Builder:
         kind = "a relation" if isinstance(value, sp.logic.boolalg.Boolean) else "a list of things"
         self.refuse(node, f"an expression was expected here, found {kind}")
 
-    def scalar(self, node: _Node) -> Any:
+    def scalar(self, node: Node) -> Any:
         value = self.operand(node)
         if isinstance(value, sp.MatrixBase):
             self.refuse(node, "a number was expected here, found a matrix")
         return value
 
-    def _sum(self, node: _Node) -> Any:
+    def _sum(self, node: Node) -> Any:
         terms = []
         for sign, part, _ in node.args:
             value = self.operand(part)
@@ -459,15 +466,15 @@ class _Builder:
             return sum(terms[1:], terms[0])
         return sp.Add(*terms, evaluate=self.evaluate)
 
-    def _product(self, node: _Node) -> Any:
+    def _product(self, node: Node) -> Any:
         factors = []
         for sign, part, at in node.args:
             value = self.operand(part)
             if sign == "/":
                 if isinstance(value, sp.MatrixBase):
-                    _refuse(self.text, at, "division by a matrix; multiply by M**-1")
+                    refuse(self.text, at, "division by a matrix; multiply by M**-1")
                 if value.is_zero:
-                    _refuse(self.text, at, "undefined value: division by zero")
+                    refuse(self.text, at, "undefined value: division by zero")
                 if value.is_Rational or self.evaluate:
                     value = 1 / value
                 else:
@@ -485,7 +492,7 @@ class _Builder:
             return sp.Mul(*factors)
         return sp.Mul(*factors, evaluate=self.evaluate)
 
-    def _pow(self, node: _Node) -> Any:
+    def _pow(self, node: Node) -> Any:
         base, exponent = self.operand(node.args[0]), self.scalar(node.args[1])
         if isinstance(base, sp.MatrixBase):
             if not (exponent.is_Integer and abs(exponent) <= 50 and max(base.shape) <= 6):
@@ -496,7 +503,7 @@ class _Builder:
             return sp.Pow(base, exponent)
         return sp.Pow(base, exponent, evaluate=False)
 
-    def bound_power(self, node: _Node, base: Any, exponent: Any) -> None:
+    def bound_power(self, node: Node, base: Any, exponent: Any) -> None:
         """Refuse a power whose value, or whose expansion, would be too large."""
         if base.is_zero and exponent.is_negative:
             self.refuse(node, "undefined value: zero to a negative power")
@@ -513,7 +520,7 @@ class _Builder:
         if any(_bits(n) * size > MAX_BITS for n in base.atoms(sp.Rational) if n not in (1, -1, 0) and size >= 2):
             self.refuse(node, f"power with more than {int(MAX_BITS * 0.301)} digits")
 
-    def _compare(self, node: _Node) -> Any:
+    def _compare(self, node: Node) -> Any:
         parts = node.args
         sides = [self.operand(p) for p in parts[::2]]
         if any(isinstance(s, sp.MatrixBase) for s in sides):
@@ -521,31 +528,31 @@ class _Builder:
         relations = [self.relation(node, _COMPARISONS[sign], a, b) for a, sign, b in zip(sides, parts[1::2], sides[1:])]
         return relations[0] if len(relations) == 1 else sp.And(*relations)
 
-    def relation(self, node: _Node, kind: Callable[..., Any], a: Any, b: Any) -> Any:
+    def relation(self, node: Node, kind: Callable[..., Any], a: Any, b: Any) -> Any:
         return kind(a, b, evaluate=self.evaluate)
 
-    def truth(self, node: _Node) -> Any:
+    def truth(self, node: Node) -> Any:
         value = self.build(node)
         if not isinstance(value, sp.logic.boolalg.Boolean) or isinstance(value, sp.Symbol):
             self.refuse(node, "a relation was expected here, such as x < 1")
         return value
 
-    def _and(self, node: _Node) -> Any:
+    def _and(self, node: Node) -> Any:
         return sp.And(*(self.truth(a) for a in node.args))
 
-    def _or(self, node: _Node) -> Any:
+    def _or(self, node: Node) -> Any:
         return sp.Or(*(self.truth(a) for a in node.args))
 
-    def _not(self, node: _Node) -> Any:
+    def _not(self, node: Node) -> Any:
         return sp.Not(self.truth(node.args[0]))
 
-    def _tuple(self, node: _Node) -> Any:
+    def _tuple(self, node: Node) -> Any:
         return tuple(self.build(a) for a in node.args)
 
-    def _list(self, node: _Node) -> Any:
+    def _list(self, node: Node) -> Any:
         return [self.build(a) for a in node.args]
 
-    def _index(self, node: _Node) -> Any:
+    def _index(self, node: Node) -> Any:
         base = self.build(node.args[0])
         indices = [self.scalar(a) for a in node.args[1:]]
         if isinstance(base, sp.IndexedBase) and indices:
@@ -556,7 +563,7 @@ class _Builder:
             return base[tuple(int(i) for i in indices)]
         self.refuse(node, "only an indexed symbol or a matrix takes an index in square brackets")
 
-    def matrix(self, node: _Node, rows: Any) -> Any:
+    def matrix(self, node: Node, rows: Any) -> Any:
         if not rows:
             self.refuse(node, "an empty list is not a matrix")
         rows = [r if isinstance(r, list | tuple) else [r] for r in rows]
@@ -564,10 +571,10 @@ class _Builder:
             self.refuse(node, "a matrix is a list of rows of equal length, as in [[a, b], [c, d]]")
         return sp.ImmutableMatrix([list(r) for r in rows])
 
-    def _call(self, node: _Node) -> Any:
+    def _call(self, node: Node) -> Any:
         name, declared = self.known(node.value)
         if isinstance(declared, UndefinedFunction):
-            return self.apply_declared(node, name, declared)
+            return self.applydeclared_names(node, name, declared)
         if declared is not None and not isinstance(declared, FunctionClass):
             self.refuse(node, f"{name} is declared as a symbol, not a function; write {name}*(..) for a product")
         if isinstance(declared, FunctionClass):
@@ -594,21 +601,21 @@ class _Builder:
                 self.refuse(part, f"{name} takes numbers")
         return entry.build(*arguments, evaluate=self.evaluate)
 
-    def apply_declared(self, node: _Node, name: str, function: Any) -> Any:
+    def applydeclared_names(self, node: Node, name: str, function: Any) -> Any:
         arguments = [self.scalar(a) for a in node.args]
         allowed = getattr(function, "nargs", sp.S.Naturals0)
         if not arguments or len(arguments) not in allowed:
             self.refuse(node, f"{name} takes {allowed} argument(s), given {len(arguments)}")
         return function(*arguments)
 
-    def sequence(self, node: _Node) -> tuple[Any, ...]:
+    def sequence(self, node: Node) -> tuple[Any, ...]:
         value = self.build(node)
         values = value if isinstance(value, list | tuple) else [value]
         if len(values) > 20:
             self.refuse(node, "at most 20 parameters")
         return tuple(values)
 
-    def bound_argument(self, node: _Node, name: str, value: Any, bound: int | None) -> None:
+    def bound_argument(self, node: Node, name: str, value: Any, bound: int | None) -> None:
         if name in FUNCTIONS and FUNCTIONS[name].most == 0:
             return
         size = _magnitude(value)
@@ -619,7 +626,7 @@ class _Builder:
         if name in ("exp", "sinh", "cosh", "gamma", "erfi", "Ei", "Shi", "Chi") and size > MAX_MAGNITUDE:
             self.refuse(node, f"{name} of the number {_short(value)} is too large")
 
-    def arity(self, node: _Node, name: str, least: int, most: int | None) -> None:
+    def arity(self, node: Node, name: str, least: int, most: int | None) -> None:
         given = len(node.args)
         if given < least or (most is not None and given > most):
             wanted = str(least) if most == least else f"{least} to {most}" if most is not None else f"{least} or more"
@@ -627,7 +634,7 @@ class _Builder:
 
     # Forms that bind a variable.
 
-    def limits(self, node: _Node, name: str, integer: bool) -> tuple[Any, list[tuple[Any, ...]]]:
+    def limits(self, node: Node, name: str, integer: bool) -> tuple[Any, list[tuple[Any, ...]]]:
         """The body and the limits of an integral, sum or product: bounds are read outside, the body inside."""
         self.arity(node, name, 2, 4)
         triples: list[tuple[Any, ...]] = []
@@ -649,7 +656,7 @@ class _Builder:
         finally:
             self.scope.pop()
 
-    def variable(self, node: _Node, bounds: list[Any], integer: bool) -> sp.Symbol:
+    def variable(self, node: Node, bounds: list[Any], integer: bool) -> sp.Symbol:
         name, value = self.known(node.value)
         if value is None:
             return sp.Symbol(name, integer=True) if integer else sp.Symbol(name, real=True)
@@ -661,19 +668,19 @@ class _Builder:
                 return sp.Symbol(name, integer=True) if value.is_integer else sp.Symbol(name, real=True)
         return value
 
-    def bind_integral(self, node: _Node, name: str) -> Any:
+    def bind_integral(self, node: Node, name: str) -> Any:
         body, limits = self.limits(node, name, False)
         return sp.Integral(body, *limits)
 
-    def bind_sum(self, node: _Node, name: str) -> Any:
+    def bind_sum(self, node: Node, name: str) -> Any:
         body, limits = self.limits(node, name, True)
         return sp.Sum(body, *limits)
 
-    def bind_product(self, node: _Node, name: str) -> Any:
+    def bind_product(self, node: Node, name: str) -> Any:
         body, limits = self.limits(node, name, True)
         return sp.Product(body, *limits)
 
-    def variables(self, node: _Node, name: str) -> list[tuple[Any, int]]:
+    def variables(self, node: Node, name: str) -> list[tuple[Any, int]]:
         """The variables of a derivative with their orders: x, x, 2 or (x, 2)."""
         self.arity(node, name, 2, 10)
         found: list[tuple[Any, int]] = []
@@ -693,14 +700,14 @@ class _Builder:
             self.refuse(node, "derivatives up to order 30 are read")
         return found
 
-    def bind_derivative(self, node: _Node, name: str) -> Any:
+    def bind_derivative(self, node: Node, name: str) -> Any:
         return sp.Derivative(self.scalar(node.args[0]), *self.variables(node, name), evaluate=False)
 
-    def bind_diff(self, node: _Node, name: str) -> Any:
+    def bind_diff(self, node: Node, name: str) -> Any:
         value = self.bind_derivative(node, name)
         return value.doit() if self.evaluate else value
 
-    def bind_limit(self, node: _Node, name: str) -> Any:
+    def bind_limit(self, node: Node, name: str) -> Any:
         self.arity(node, name, 3, 4)
         direction = "+-"
         if len(node.args) == 4:
@@ -724,7 +731,7 @@ class _Builder:
             direction = "-" if point == sp.oo else "+"
         return sp.Limit(body, variable, point, direction)
 
-    def bind_piecewise(self, node: _Node, name: str) -> Any:
+    def bind_piecewise(self, node: Node, name: str) -> Any:
         self.arity(node, name, 1, 50)
         pieces = []
         for part in node.args:
@@ -733,7 +740,7 @@ class _Builder:
             pieces.append((self.scalar(part.args[0]), self.truth(part.args[1])))
         return sp.Piecewise(*pieces, evaluate=self.evaluate)
 
-    def bind_matrix(self, node: _Node, name: str) -> Any:
+    def bind_matrix(self, node: Node, name: str) -> Any:
         self.arity(node, name, 1, 1)
         value = self.build(node.args[0])
         return value if isinstance(value, sp.MatrixBase) else self.matrix(node, value)
@@ -742,7 +749,7 @@ class _Builder:
 _DUMMY = sp.Dummy("finite", positive=True)
 
 
-def _mentions_infinity(node: _Node) -> bool:
+def _mentions_infinity(node: Node) -> bool:
     if node.kind == "name":
         return node.value in ("oo", "∞")
     return node.kind == "neg" and _mentions_infinity(node.args[0])

@@ -89,6 +89,8 @@ class BallWitness:
         hard = any(side.has(*_HARD) for pair in reading.pairs for side in pair)
         domain = Domain.of(reading, self.seed)
         places = changes_of_form([s for pair in reading.pairs for s in pair])
+        if reading.relation != "==" and not hard:
+            places += tuple(_critical(reading))
         points = domain.points(8 if hard else self.count, places)
         if not points:
             return undecided(
@@ -111,6 +113,19 @@ class BallWitness:
             if refuted is not None:
                 return refuted
         return tally.evidence(3 if hard else 6)
+
+
+def _critical(reading: Reading) -> list[sp.Expr]:
+    """Expressions that vanish where an inequality turns, or is closest to turning."""
+    found: list[sp.Expr] = []
+    for residual in reading.residuals:
+        found.append(residual)
+        for s in residual.free_symbols:
+            if isinstance(s, sp.Symbol) and s.is_extended_real:
+                slope = within(1.0, residual.diff, s)
+                if not slope.has(sp.Derivative, sp.Subs, sp.DiracDelta):
+                    found.append(slope)
+    return [f for f in found if f.free_symbols]
 
 
 class _Sides:
@@ -172,7 +187,7 @@ class _Tally:
         state, ball, bits = _decide(pair, values, end)
         self.slowest = max(self.slowest, time.monotonic() - start)
         if state == "refuted":
-            return self.refutation(values, ball, where)
+            return self.refutation(values, ball, where, element or 0)
         if state == "agreed":
             self.worst = max(self.worst, _radius(ball))
             self.agreed.append(
@@ -184,7 +199,7 @@ class _Tally:
             self.open.append(f"at {shown(values)}{where} the difference is only known to {_size(_radius(ball))}")
         return None
 
-    def refutation(self, values: Values, ball: acb, where: str) -> Evidence:
+    def refutation(self, values: Values, ball: acb, where: str, element: int = 0) -> Evidence:
         relation = self.reading.relation
         sense = "left minus right" if relation == "==" else f"'{relation}' fails: left minus right"
         reason = f"{self.prefix}at {shown(values)}{where}, {sense} is {_ball(ball)}"
@@ -196,7 +211,7 @@ class _Tally:
             reason,
             counterexample=dict(values),
             proof=True,
-            record={"seed": self.witness.seed, "values": values, "ball": _ball(ball)},
+            record={"seed": self.witness.seed, "values": values, "ball": _ball(ball), "element": element},
         )
 
     def deepen(self, sides: list[_Sides], end: float) -> Evidence | None:
@@ -206,12 +221,12 @@ class _Tally:
         chosen = [r["values"] for r in self.agreed[:: max(1, len(self.agreed) // 3)]][:3]
         with precision(_DEEP):
             for values in chosen:
-                for pair in sides:
+                for k, pair in enumerate(sides):
                     if pair.zero or time.monotonic() > end:
                         continue
                     *_, ball = pair.at(values)
                     if ball.is_finite() and not ball.contains(0):
-                        return self.refutation(values, ball, "")
+                        return self.refutation(values, ball, "", k)
                     if ball.is_finite():
                         self.deep = f", and to {_size(_radius(ball))} at {len(chosen)} of them"
         return None
@@ -233,7 +248,9 @@ class _Tally:
         )
         checks = (first, f"seed {self.witness.seed}", *notes)
         record = {"seed": self.witness.seed, "points": self.agreed, "relation": self.reading.relation}
-        if self.open:
+        if self.open and self.reading.relation != "==" and len(self.agreed) >= max(8, 2 * len(self.open)):
+            checks = (*checks, f"at {len(self.open)} points the sides are too close to tell them apart")
+        elif self.open:
             return Evidence(
                 self.witness.name, self.witness.kind, Outcome.UNDECIDED, checks, "; ".join(self.open[:3]), record=record
             )

@@ -1,11 +1,15 @@
-"""Proofs that an expression is positive or nonnegative, by its form or by the calculus of one variable."""
+"""Proofs that an expression is positive or nonnegative, by its form or by calculus in one variable after another."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import sympy as sp
 
 from symrg.budget import Budget
 from symrg.verification.reductions import bounded_expand
+
+_DEPTH = 5  # derivatives taken, or variables minimised over, in one proof
 
 
 def prove_nonnegative(margin: sp.Expr, budget: Budget) -> list[str] | None:
@@ -19,25 +23,46 @@ def prove_positive(margin: sp.Expr, budget: Budget) -> list[str] | None:
 
 
 def _prove(margin: sp.Expr, strict: bool, budget: Budget) -> list[str] | None:
-    forms = [
-        ("as it is", lambda: margin),
-        ("factor", lambda: sp.factor(margin)),
-        ("expand", lambda: bounded_expand(margin)),
-    ]
-    forms += [("common denominator", lambda: sp.factor(sp.together(margin))), ("simplify", lambda: sp.simplify(margin))]
-    for name, make in forms:
-        form = budget.attempt(name, make, share=0.15)
-        if form is not None and _signed(form, strict):
-            return [f"{name}: every part of {str(form)[:100]} is {'positive' if strict else 'nonnegative'}"]
-    for route, prove in (("squares", _squares), ("one variable", _calculus)):
-        steps = budget.attempt(route, prove, margin, strict, share=0.5)
+    found = budget.attempt("sign of the form", _by_form, margin, strict, share=0.4)
+    if found is not None:
+        return found
+    for route, prove in _ROUTES:
+        steps = budget.attempt(route, prove, margin, strict, share=0.4)
         if steps is not None:
             return steps
+    numerator, denominator = sp.fraction(sp.together(margin))
+    if denominator != 1 and denominator.is_positive:
+        for route, prove in _ROUTES:
+            steps = budget.attempt(f"{route} of the numerator", prove, numerator, strict, share=0.5)
+            if steps is not None:
+                return [f"the denominator {denominator} is positive", *steps]
     return None
 
 
-def _signed(form: sp.Expr, strict: bool) -> bool:
-    return bool(form.is_positive if strict else form.is_nonnegative)
+def _by_form(margin: sp.Expr, strict: bool) -> list[str] | None:
+    """A form of the expression every part of which has a sign by the assumptions."""
+    for name, form in _forms(margin):
+        if form.is_positive if strict else form.is_nonnegative:
+            return [f"{name}: every part of {str(form)[:100]} is {'positive' if strict else 'nonnegative'}"]
+    return None
+
+
+def _forms(margin: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
+    yield "as it is", margin
+    yield "factor", sp.factor(margin)
+    yield "expand", bounded_expand(margin)
+    together = sp.together(margin)
+    yield "common denominator", sp.factor(together)
+    numerator, denominator = sp.fraction(together)
+    yield "numerator and denominator", bounded_expand(numerator) / sp.factor(denominator)
+    yield "simplify", sp.simplify(margin)
+    yield "double angles", _half_angles(margin)
+
+
+def _half_angles(expr: sp.Expr) -> sp.Expr:
+    """1 - cos u as 2 sin(u/2)^2, for every cosine."""
+    new = expr.replace(sp.cos, lambda u: 1 - 2 * sp.sin(u / 2) ** 2)
+    return sp.factor(new.replace(sp.cosh, lambda u: 1 + 2 * sp.sinh(u / 2) ** 2))
 
 
 def _squares(margin: sp.Expr, strict: bool) -> list[str] | None:
@@ -46,7 +71,7 @@ def _squares(margin: sp.Expr, strict: bool) -> list[str] | None:
     if not symbols or not margin.is_polynomial(*symbols):
         return None
     poly = sp.Poly(margin, *symbols)
-    if poly.total_degree() > 2 or poly.total_degree() < 1:
+    if not 1 <= poly.total_degree() <= 2:
         return None
     n = len(symbols)
     matrix = sp.zeros(n + 1, n + 1)
@@ -57,39 +82,127 @@ def _squares(margin: sp.Expr, strict: bool) -> list[str] | None:
         matrix[i, j] += coefficient / 2
         matrix[j, i] += coefficient / 2
     definite = matrix.is_positive_definite if strict else matrix.is_positive_semidefinite
-    return (
-        [f"a quadratic form with a {'positive definite' if strict else 'positive semidefinite'} matrix"]
-        if definite
-        else None
-    )
+    kind = "definite" if strict else "semidefinite"
+    return [f"a quadratic form with a positive {kind} matrix"] if definite else None
 
 
-def _calculus(margin: sp.Expr, strict: bool) -> list[str] | None:
-    """One real variable: convex with a critical point, or monotonic from an end, with the value there."""
+def _calculus(margin: sp.Expr, strict: bool, depth: int = 0) -> list[str] | None:
+    """Least over one symbol after another: where a convex function is critical, or at an end of a monotonic one."""
+    if depth:
+        form = _by_form(margin, strict)
+        if form is not None:
+            return form
+    if depth >= _DEPTH or (not margin.free_symbols and depth):
+        return None
+    for x in sorted(margin.free_symbols, key=str):
+        if not x.is_extended_real or x.is_integer or x.is_nonpositive:
+            continue
+        for route in (_convex, _monotonic):
+            try:
+                steps = route(margin, x, strict, depth)
+            except (NotImplementedError, ValueError, TypeError):
+                continue
+            if steps is not None:
+                return steps
+    return None
+
+
+def _polynomial(margin: sp.Expr, strict: bool) -> list[str] | None:
+    """A rational polynomial in one real symbol: by the number of its real zeros (Sturm)."""
     symbols = list(margin.free_symbols)
-    if len(symbols) != 1 or not symbols[0].is_extended_real:
+    if len(symbols) != 1 or not symbols[0].is_extended_real or not margin.is_polynomial(*symbols):
         return None
     (x,) = symbols
-    domain = sp.Interval.open(0, sp.oo) if x.is_positive else sp.Interval(0, sp.oo) if x.is_nonnegative else sp.S.Reals
-    if x.is_negative or x.is_nonpositive or x.is_integer:
+    poly = sp.Poly(margin, x)
+    if poly.degree() < 1 or not all(c.is_Rational for c in poly.all_coeffs()):
         return None
+    low = 0 if x.is_nonnegative else None
+    high = 0 if x.is_nonpositive else None
+    if low == 0 and high == 0:
+        return None
+    odd = sp.Poly(1, x)
+    for factor, power in poly.sqf_list()[1]:
+        if power % 2 or strict:
+            odd = odd * factor
+    at = [r for r in (0, low, high) if r is not None]
+    zeros = odd.count_roots(low, high)
+    ends = sum(1 for e in {low, high} - {None} if odd.eval(e) == 0)
+    inside = zeros - (ends if not strict or x.is_positive or x.is_negative else 0)
+    sample = poly.eval(1 if low == 0 else -1 if high == 0 else at[0])
+    if sample == 0:
+        sample = poly.eval(sp.Rational(7, 5) if high is None else -sp.Rational(7, 5))
+    if inside == 0 and sample > 0:
+        return [f"by Sturm's theorem {margin} has no {'zero' if strict else 'change of sign'} in the domain"]
+    return None
+
+
+def _bounded(margin: sp.Expr, strict: bool) -> list[str] | None:
+    """Sines and cosines of real arguments replaced by their least contributions."""
+    waves = [f for f in margin.atoms(sp.sin, sp.cos) if f.args[0].is_extended_real]
+    marks = {f: sp.Dummy() for f in waves}
+    linear = margin.xreplace({sp.Abs(f): sp.Abs(marks[f]) for f in waves}).xreplace(marks)
+    absolute = {sp.Abs(d): sp.Dummy(nonnegative=True) for d in marks.values()}
+    linear = linear.xreplace(absolute)
+    unknown = [*marks.values(), *absolute.values()]
+    if not waves or not linear.is_polynomial(*unknown) or sp.Poly(linear, *unknown).total_degree() > 1:
+        return None
+    poly = sp.Poly(linear, *unknown)
+    rest = poly.coeff_monomial(1)
+    least = rest
+    arguments = {f.args[0] for f in waves}
+    for u in arguments:
+        pair = [poly.coeff_monomial(marks[f]) for f in (sp.sin(u), sp.cos(u)) if f in marks]
+        least -= sp.sqrt(sum(c**2 for c in pair))
+    for d in absolute.values():
+        least -= sp.Abs(poly.coeff_monomial(d))
+    least = sp.simplify(least)
+    if least.is_positive if strict else least.is_nonnegative:
+        return [f"a sin u + b cos u >= -sqrt(a^2 + b^2) leaves at least {least}"]
+    return None
+
+
+def _convex(margin: sp.Expr, x: sp.Symbol, strict: bool, depth: int) -> list[str] | None:
     first = sp.simplify(margin.diff(x))
     second = sp.simplify(first.diff(x))
-    if second.is_nonnegative or sp.factor(second).is_nonnegative:
-        for root in sp.solve(first, x):
-            if root in domain:
-                value = sp.simplify(margin.subs(x, root))
-                if value.is_positive or (value.is_zero and not strict):
-                    return [
-                        f"convex in {x}, since the second derivative {second} >= 0",
-                        f"least at {x} = {root}: {value}",
-                    ]
-    if domain.start == 0:
-        for sign, end in ((1, sp.Integer(0)), (-1, sp.oo)):
-            slope = sp.factor(sign * first)
-            if slope.is_nonnegative:
-                value = sp.limit(margin, x, end, "+" if end == 0 else "-")
-                rising = slope.is_positive and domain.left_open
-                if value.is_positive or (value.is_zero and (not strict or rising)):
-                    return [f"monotonic in {x}: the derivative is {first}", f"limit at {x} = {end}: {value}"]
+    shown = _by_form(second, False)
+    if shown is None:
+        return None
+    for root in sp.solve(first, x):
+        if root.free_symbols - margin.free_symbols or not root.is_extended_real:
+            continue
+        if (x.is_positive and not root.is_positive) or (x.is_nonnegative and not root.is_nonnegative):
+            continue
+        least = sp.simplify(sp.expand_log(margin.subs(x, root)))
+        why = [f"convex in {x}: the second derivative is {second}", f"least at {x} = {root}: {least}"]
+        if least.is_zero:
+            return None if strict else why
+        rest = _calculus(least, strict, depth + 1)
+        if rest is not None:
+            return [*why, *rest]
     return None
+
+
+def _monotonic(margin: sp.Expr, x: sp.Symbol, strict: bool, depth: int) -> list[str] | None:
+    """Rising from 0, falling towards infinity, or even and rising from 0."""
+    symmetric = not x.is_nonnegative
+    if symmetric:
+        if sp.simplify(margin.subs(x, -x) - margin) != 0:
+            return None
+        positive = sp.Dummy(str(x), nonnegative=True)
+        inner = _monotonic(margin.subs(x, positive), positive, strict, depth)
+        return [f"even in {x}", *inner] if inner is not None else None
+    first = sp.simplify(margin.diff(x))
+    for sign, end in ((1, sp.Integer(0)), (-1, sp.oo)):
+        start = sp.limit(margin, x, end, "+" if end == 0 else "-")
+        if not start.is_extended_nonnegative or (strict and start.is_zero and not x.is_positive):
+            continue
+        if strict and start.is_zero and (first == 0 or margin.has(sp.Abs, sp.Piecewise, sp.floor, sp.sign, sp.Max)):
+            continue  # an analytic function that rises, and isn't constant, leaves its limit at once
+        slope = _calculus(sign * first, False, depth + 1)
+        if slope is not None:
+            word = "rising" if sign > 0 else "falling"
+            return [f"{word} in {x}, with the limit {start} at {x} = {end}: the derivative is {first}", *slope]
+    return None
+
+
+_ROUTES = (("squares", _squares), ("polynomial", _polynomial), ("bounded functions", _bounded), ("calculus", _calculus))

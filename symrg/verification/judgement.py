@@ -35,6 +35,7 @@ class Verdict:
         correction: a claim with the same left side that holds, where the printed one doesn't.
         reason: why the status is what it is.
         holds_where: conditions under which the claim was found to hold, where it fails without them.
+        corrected: the verdict on the correction.
         marked: LaTeX of the correction with the difference underlined.
         change: the difference in words.
         consequences: verdicts on a definition's consequences.
@@ -47,6 +48,7 @@ class Verdict:
     correction: Claim | None = None
     reason: str = ""
     holds_where: tuple[Any, ...] | None = None
+    corrected: Verdict | None = None
     marked: str | None = None
     change: str = ""
     consequences: tuple[Verdict, ...] = ()
@@ -131,6 +133,11 @@ def judge(claim: Claim, evidence: tuple[Evidence, ...]) -> Verdict:
             reason += f"; {', '.join(e.witness for e in confirming)} confirmed it, wrongly: a counter-example decides"
         return Verdict(claim, "fails", evidence, worst.counterexample, reason=reason)
     kinds = {e.kind for e in confirming}
+    proved = any(e.kind in ("symbolic", "another system") for e in confirming)
+    if len(kinds) >= 2 and claim.relation != "==" and not proved:
+        by = " and ".join(e.witness for e in confirming)
+        reason = f"no violation was found by {by}, but nothing proves it: {confirming[0].checks[0]}"
+        return Verdict(claim, "undecided", evidence, reason=reason)
     if len(kinds) >= 2:
         if any(e.kind in ("symbolic", "another system") for e in confirming):
             reason = "confirmed by " + " and ".join(e.witness for e in confirming)
@@ -193,6 +200,7 @@ def _mended(verdict: Verdict, reading: Reading, limit: Budget) -> Verdict:
                 verdict,
                 status="holds with correction",
                 correction=correction,
+                corrected=second,
                 marked=marked_statement(claim, proposal),
                 change=proposal.change,
                 reason=f"{verdict.reason}; corrected: {proposal.change}; the correction is {second.reason}",

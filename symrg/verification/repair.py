@@ -66,7 +66,7 @@ def proposals(reading: Reading, budget: Budget) -> Iterator[Correction]:
             yield found
         return
     lhs, rhs = reading.pairs[0]
-    yield from _scalar(lhs, evaluated(rhs), reading, budget)
+    yield from _scalar(lhs, rhs, reading, budget)
 
 
 def _scalar(lhs: sp.Expr, rhs: sp.Expr, reading: Reading, budget: Budget) -> Iterator[Correction]:
@@ -75,6 +75,7 @@ def _scalar(lhs: sp.Expr, rhs: sp.Expr, reading: Reading, budget: Budget) -> Ite
         return
     routes: tuple[tuple[str, Callable[..., Correction | None]], ...] = (
         ("coefficients", _coefficients),
+        ("coefficients of the evaluated side", lambda rhs, values: _coefficients(evaluated(rhs), values)),
         ("coefficients of the expanded side", _expanded),
         ("exponents", _exponents),
         ("one change", _one_change),
@@ -82,7 +83,8 @@ def _scalar(lhs: sp.Expr, rhs: sp.Expr, reading: Reading, budget: Budget) -> Ite
         ("missing terms", _missing),
     )
     for name, route in routes:
-        found = budget.attempt(name, route, rhs, values, share=0.5)
+        side = rhs if name == "coefficients" else evaluated(rhs)
+        found = budget.attempt(name, route, side, values, share=0.5)
         if found is not None:
             yield found
 
@@ -178,7 +180,7 @@ def _with_coefficients(terms: list[sp.Expr], numbers: list[sp.Expr], printed: li
     """The sum of terms with new coefficients, changed terms underlined."""
     parts, changes, texts = [], [], []
     for term, number in zip(terms, numbers):
-        new = number * term
+        new = _times(number, term)
         if new != 0:
             parts.append(new)
             unchanged = number == 1 and term in printed
@@ -188,8 +190,24 @@ def _with_coefficients(terms: list[sp.Expr], numbers: list[sp.Expr], printed: li
                 changes.append(f"{new} is added")
             else:
                 changes.append(f"{term} is dropped" if new == 0 else f"{term} becomes {new}")
-    rhs = sp.Add(*parts)
+    rhs = sp.Add(*parts, evaluate=False) if len(parts) > 1 else sp.Add(*parts)
     return Correction(rhs, "; ".join(changes) or "nothing", _marked(texts))
+
+
+def _times(number: sp.Expr, term: sp.Expr) -> sp.Expr:
+    """The product, with what is printed in the term left as it is."""
+    if number == 1 or number == 0:
+        return number * term
+    factors = [f for f in sp.Mul.make_args(term) if not f.is_Rational]
+    coefficient = number * sp.Mul(*[f for f in sp.Mul.make_args(term) if f.is_Rational])
+    nested = [g for f in factors for g in (sp.Mul.make_args(f) if isinstance(f, sp.Mul) else (f,))]
+    kept = [f for f in nested if not f.is_Rational]
+    coefficient *= sp.Mul(*[f for f in nested if f.is_Rational])
+    if not kept:
+        return coefficient
+    if coefficient == 1:
+        return sp.Mul(*kept, evaluate=False) if len(kept) > 1 else kept[0]
+    return sp.Mul(coefficient, *kept, evaluate=False)
 
 
 def _marked(texts: list[tuple[sp.Expr, bool]]) -> str:
