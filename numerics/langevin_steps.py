@@ -1,0 +1,147 @@
+"""Steps of a stochastic equation, quoted into the source that is generated for each equation.
+
+The functions call `coefficients(x, t, theta, values)`, which the generated source defines: it fills `values` with
+mu^1.., mu^n and D^ij for i <= j. They are compiled together with it, so its body is inlined.
+
+Source: Kloeden, Platen, Numerical Solution of Stochastic Differential Equations (1992), secs. 14.1 and 15.1 (15.1.3:
+the explicit scheme of weak order two; the time is treated as one more coordinate).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from numerics.philox import fair, normals
+
+
+def coefficients(x, t, theta, values):  # the generated source has its own
+    """Drift and diffusion at a point."""
+    raise NotImplementedError
+
+
+def factor(values, n, noise):
+    """Lower triangular s with s s^T = 2 D in `noise`; whether D is positive semidefinite."""
+    k = n
+    largest = 0.0
+    for i in range(n):
+        for j in range(i, n):
+            noise[j, i] = 2.0 * values[k]
+            k += 1
+        largest = max(largest, math.fabs(noise[i, i]))
+    for j in range(n):
+        d = noise[j, j]
+        for k in range(j):
+            d -= noise[j, k] * noise[j, k]
+        if not d >= -1e-10 * largest:
+            return False
+        d = math.sqrt(max(d, 0.0))
+        noise[j, j] = d
+        for i in range(j + 1, n):
+            v = noise[i, j]
+            for k in range(j):
+                v -= noise[i, k] * noise[j, k]
+            noise[i, j] = v / d if d > 1e-150 else 0.0
+            noise[j, i] = 0.0
+    return True
+
+
+def euler(x, t, h, dw, theta, values, noise):
+    """One Euler-Maruyama step in place; whether it succeeded."""
+    n = x.size
+    coefficients(x, t, theta, values)
+    if not factor(values, n, noise):
+        return False
+    for i in range(n):
+        change = values[i] * h
+        for a in range(i + 1):
+            change += noise[i, a] * dw[a]
+        x[i] += change
+    return True
+
+
+def second_order(x, t, h, dw, theta, values, noise, seed, path, step):
+    """One step of Platen's explicit scheme of weak order two, in place; whether it succeeded."""
+    n = x.size
+    root = math.sqrt(h)
+    coefficients(x, t, theta, values)
+    if not factor(values, n, noise):
+        return False
+    drift = values[:n].copy()
+    b = noise.copy()
+    place = np.empty(n)
+    for i in range(n):
+        place[i] = x[i] + drift[i] * h
+        for a in range(i + 1):
+            place[i] += b[i, a] * dw[a]
+    coefficients(place, t + h, theta, values)
+    change = np.empty(n)
+    for i in range(n):
+        change[i] = 0.5 * (drift[i] + values[i]) * h
+        for a in range(i + 1):
+            change[i] += 0.5 * b[i, a] * dw[a]
+    for a in range(n):
+        for sign in (1.0, -1.0):
+            for i in range(n):
+                place[i] = x[i] + drift[i] * h + sign * b[i, a] * root
+            coefficients(place, t + h, theta, values)
+            if not factor(values, n, noise):
+                return False
+            for i in range(a, n):
+                change[i] += 0.25 * noise[i, a] * (dw[a] + sign * (dw[a] * dw[a] - h) / root)
+        if n == 1:
+            continue
+        for sign in (1.0, -1.0):
+            for i in range(n):
+                place[i] = x[i] + sign * b[i, a] * root
+            coefficients(place, t, theta, values)
+            if not factor(values, n, noise):
+                return False
+            for c in range(n):
+                if c == a:
+                    continue
+                low, high = min(a, c), max(a, c)
+                v = fair(seed, path, step, low * n + high) * h
+                if a > c:
+                    v = -v
+                for i in range(c, n):
+                    change[i] += (
+                        0.25 * (noise[i, c] - b[i, c]) * dw[c] + 0.25 * sign * noise[i, c] * (dw[c] * dw[a] + v) / root
+                    )
+    for i in range(n):
+        x[i] += change[i]
+    return True
+
+
+def advance(x, first, steps, done, merged, t, h, theta, seed, weak):
+    """Advance paths by a number of steps, in place.
+
+    Each increment joins `merged` normal numbers of a finer clock: the same noise drives a run with longer steps.
+    Returns the first path that failed, or -1.
+    """
+    paths, n = x.shape
+    values = np.empty(n + n * (n + 1) // 2)
+    noise = np.empty((n, n))
+    dw = np.empty(n)
+    z = np.empty(n)
+    scale = math.sqrt(h / merged)
+    for p in range(paths):
+        row = x[p]
+        for s in range(steps):
+            dw[:] = 0.0
+            for m in range(merged):
+                normals(seed, first + p, (done + s) * merged + m, z)
+                for a in range(n):
+                    dw[a] += scale * z[a]
+            now = t + s * h
+            if weak:
+                good = second_order(row, now, h, dw, theta, values, noise, seed, first + p, done + s)
+            else:
+                good = euler(row, now, h, dw, theta, values, noise)
+            if good:
+                for a in range(n):
+                    good = good and math.isfinite(row[a])
+            if not good:
+                return p
+    return -1
