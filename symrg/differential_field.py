@@ -21,6 +21,7 @@ from flint import Ordering, fmpq, fmpq_mat, fmpz_mat, fmpz_mpoly_ctx
 _TRIGONOMETRIC = (sp.sin, sp.cos)
 _HYPERBOLIC = (sp.sinh, sp.cosh)
 _TO_SINE = (sp.tan, sp.cot, sp.sec, sp.csc)
+_CANNOT = (sp.PolynomialError, NotImplementedError, TypeError, ValueError, LookupError, ZeroDivisionError)
 _TO_SINH = (sp.tanh, sp.coth, sp.sech, sp.csch)
 
 
@@ -555,6 +556,34 @@ def normal_form(expression: sp.Expr) -> sp.Expr:
     symbols = sorted(expression.free_symbols, key=lambda s: s.name)
     field = DifferentialField([expression], symbols, 0)
     return field.expression(field.element(expression))
+
+
+def short_form(e: Any) -> sp.Expr:
+    """A short equal form, without long searches."""
+    e = sp.sympify(e)
+    if not e.free_symbols:
+        return e
+    e = e.replace(lambda a: isinstance(a, sp.log), _tidy_logarithm)
+    forms = [e]
+    for form in (sp.factor_terms, normal_form, sp.expand):
+        try:
+            forms.append(form(e))
+        except _CANNOT:
+            continue
+    return min(forms, key=sp.count_ops)
+
+
+def _tidy_logarithm(a: sp.Expr) -> sp.Expr:
+    argument = a.args[0]
+    if argument.free_symbols and argument.is_number is False:
+        try:
+            argument = normal_form(argument)
+        except _CANNOT:
+            argument = sp.factor_terms(argument)
+    split = sp.expand_log(sp.log(argument))
+    return split.replace(
+        lambda b: isinstance(b, sp.log) and isinstance(b.args[0], sp.gamma), lambda b: sp.loggamma(b.args[0].args[0])
+    )
 
 
 def inverse(field: DifferentialField, matrix: Sequence[Sequence[RationalFunction]]) -> list[list[RationalFunction]]:

@@ -10,8 +10,9 @@ import sympy as sp
 from sympy import S
 
 from symrg.budget import Budget
+from symrg.differential_field import short_form
 from symrg.errors import InvalidModel, NoClosedForm
-from symrg.exponential.family import ExponentialFamily, _sequence, _tidy
+from symrg.exponential.family import ExponentialFamily, _sequence
 from symrg.exponential.mass import total_mass
 from symrg.support import Axis
 from symrg.typesetting import Typeset, latex
@@ -140,4 +141,4 @@ def _limits(symbol: sp.Symbol, domain: Sequence[Any]) -> tuple[sp.Expr, sp.Expr]
 
 def _quotient(e: sp.Expr) -> sp.Expr:
     simple = sp.gammasimp(sp.powsimp(e)) if e.has(sp.gamma, sp.beta) else sp.powsimp(e)
-    return min((simple, _tidy(e)), key=sp.count_ops)
+    return min((simple, short_form(e)), key=sp.count_ops)

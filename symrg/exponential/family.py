@@ -15,7 +15,7 @@ import sympy as sp
 from sympy import S
 
 from symrg.budget import Budget
-from symrg.differential_field import normal_form
+from symrg.differential_field import short_form
 from symrg.errors import InvalidModel, NotExponentialFamily, UnidentifiableModel
 from symrg.exponential.mass import total_mass, trial_points
 from symrg.support import Axis, axes_of
@@ -157,7 +157,7 @@ class ExponentialFamily(Typeset):
         back = {v: x for x, v in stand_in.items()}
         points = trial_points(self._symbols(sp.Tuple(*self.natural_map.values())), self.domain)[:3]
         for solution in found:
-            inverse = {back[v]: _tidy(e) for v, e in solution.items()}
+            inverse = {back[v]: short_form(e) for v, e in solution.items()}
             if set(inverse) == set(self.parameters) and all(self._inverts(inverse, p) for p in points):
                 return inverse
         return None
@@ -186,10 +186,17 @@ class ExponentialFamily(Typeset):
             inverse = self.parameters_from_natural(budget)
             if inverse is not None:
                 substituted = self._given.subs(inverse, simultaneous=True)
-                return _tidy(substituted)
+                return short_form(substituted)
         exponent = sum((e * q for e, q in zip(self.natural_parameters, self.statistics)), sp.log(self.carrier))
         mass = total_mass(sp.expand_log(exponent, force=True), self.axes, budget, self._natural_domain())
-        return _tidy(sp.log(mass))
+        return short_form(sp.log(mass))
+
+    @property
+    def log_partition_of_parameters(self) -> sp.Expr:
+        """psi in the parameters that the family was written in."""
+        if self._given is not None:
+            return self._given.subs(self.natural_map, simultaneous=True)
+        return self.log_partition.subs(self.natural_map, simultaneous=True)
 
     def _natural_domain(self) -> tuple[Any, ...]:
         known = set(self.natural_parameters)
@@ -218,17 +225,18 @@ class ExponentialFamily(Typeset):
         if inverse is None:
             return rows
         return [
-            [_tidy(sum(r * inverse[i, a] for i, r in enumerate(row))) for a in range(self.dimension)] for row in rows
+            [short_form(sum(r * inverse[i, a] for i, r in enumerate(row))) for a in range(self.dimension)]
+            for row in rows
         ]
 
     def mean_parameters(self, budget: Limit = None) -> tuple[sp.Expr, ...]:
         """m_a = E[q_a] = d psi / d eta_a."""
         _, psi, _ = self._chart(budget)
-        return tuple(_tidy(e) for e in self._derivatives([psi], budget)[0])
+        return tuple(short_form(e) for e in self._derivatives([psi], budget)[0])
 
     def fisher_metric(self, budget: Limit = None) -> sp.ImmutableMatrix:
         """I_ab = d_a d_b psi in the natural coordinates, the covariance of the statistics."""
-        return sp.ImmutableMatrix(self._derivatives(self.mean_parameters(budget), budget)).applyfunc(_tidy)
+        return sp.ImmutableMatrix(self._derivatives(self.mean_parameters(budget), budget)).applyfunc(short_form)
 
     def cumulant(self, n: int | Sequence[int], budget: Limit = None) -> Any:
         """Joint cumulants of the statistics.
@@ -264,7 +272,7 @@ class ExponentialFamily(Typeset):
                     value = sp.diff(value, self.natural_parameters[a])
                 else:
                     value = self._derivatives([value], budget)[0][a]
-        return _tidy(value)
+        return short_form(value)
 
     def natural_from_mean(self, budget: Limit = None) -> dict[sp.Symbol, sp.Expr]:
         """eta in the mean parameters `mean_symbols`.
@@ -319,7 +327,7 @@ class ExponentialFamily(Typeset):
         """
         inverse = self.natural_from_mean(budget)
         pairing = sum((inverse[eta] * m for eta, m in zip(self.natural_parameters, self.mean_symbols)), S.Zero)
-        return _tidy(pairing - self.log_partition.subs(inverse, simultaneous=True))
+        return short_form(pairing - self.log_partition.subs(inverse, simultaneous=True))
 
     # ------------------------------------------------------------------ divergence
 
@@ -334,7 +342,7 @@ class ExponentialFamily(Typeset):
         start, end = (self._point(first) if first is not None else {}), self._point(other)
         full = {e: start.get(e, e) for e in self.natural_parameters}
         gap = sum(((end[e] - full[e]) * m.subs(full, simultaneous=True) for e, m in zip(full, means)), S.Zero)
-        return _tidy(psi.subs(end, simultaneous=True) - psi.subs(full, simultaneous=True) - gap)
+        return short_form(psi.subs(end, simultaneous=True) - psi.subs(full, simultaneous=True) - gap)
 
     def _point(self, values: Any) -> dict[sp.Symbol, sp.Expr]:
         if isinstance(values, Mapping):
@@ -391,7 +399,7 @@ class ExponentialFamily(Typeset):
         log_carrier = sp.expand_log(sp.log(self.carrier), force=True)
         if log_carrier.free_symbols & set(self.sample):
             log_carrier = self._expected_log_carrier(log_carrier, x, budget)
-        return _tidy(value - log_carrier)
+        return short_form(value - log_carrier)
 
     def _expected_log_carrier(self, log_carrier: sp.Expr, x: Sequence[sp.Symbol], budget: Limit) -> sp.Expr:
         linear = _combination(log_carrier, self.statistics, self.sample)
@@ -564,34 +572,6 @@ def _bounded(e: sp.Expr, bounds: Sequence[Any]) -> bool:
 
 def _rank_at(matrix: sp.Matrix, point: Mapping[sp.Symbol, sp.Expr]) -> int:
     return int(sp.Matrix(matrix.subs(point).evalf(30)).rank(iszerofunc=lambda e: abs(e) < 1e-18))
-
-
-def _tidy(e: Any) -> sp.Expr:
-    """A short equal form, without long searches."""
-    e = sp.sympify(e)
-    if not e.free_symbols:
-        return e
-    e = e.replace(lambda a: isinstance(a, sp.log), _tidy_logarithm)
-    forms = [e]
-    for form in (sp.factor_terms, normal_form, sp.expand):
-        try:
-            forms.append(form(e))
-        except (sp.PolynomialError, NotImplementedError, TypeError, ValueError, LookupError):
-            continue
-    return min(forms, key=sp.count_ops)
-
-
-def _tidy_logarithm(a: sp.Expr) -> sp.Expr:
-    argument = a.args[0]
-    if argument.free_symbols and argument.is_number is False:
-        try:
-            argument = normal_form(argument)
-        except (sp.PolynomialError, NotImplementedError, TypeError, ValueError, LookupError):
-            argument = sp.factor_terms(argument)
-    split = sp.expand_log(sp.log(argument))
-    return split.replace(
-        lambda b: isinstance(b, sp.log) and isinstance(b.args[0], sp.gamma), lambda b: sp.loggamma(b.args[0].args[0])
-    )
 
 
 def _combination(e: sp.Expr, statistics: Sequence[sp.Expr], sample: Sequence[sp.Symbol]) -> list[sp.Expr] | None:

@@ -1,0 +1,150 @@
+"""The dual geometry of a statistical model: Amari-Chentsov tensor and Fisher-Rao distance in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations_with_replacement, product
+from typing import Any
+
+import sympy as sp
+
+from symrg.budget import Budget, Declined
+from symrg.differential_field import short_form
+from symrg.errors import InvalidMetric, NoClosedForm, NotExponentialFamily
+
+Limit = float | Budget | None
+
+
+def amari_chentsov(
+    model: Any, metric: sp.ImmutableMatrix, parameters: Sequence[sp.Symbol], budget: Limit = None
+) -> sp.ImmutableDenseNDimArray:
+    """T_ijk = E[l_i l_j l_k].
+
+    In a full exponential family it is d_k of the metric carried to natural coordinates and back, which needs no
+    integral; else each component is an expectation.
+
+    Raises:
+        NoClosedForm: neither route gave it within the budget.
+    """
+    left = Budget.of(budget)
+    found = left.attempt(
+        "third derivatives of the log-partition", _from_family, model, metric, parameters, left, share=0.5
+    )
+    if found is not None:
+        return found
+    n = len(parameters)
+    score = model.score()
+    known: dict[tuple[int, ...], sp.Expr] = {}
+    for index in combinations_with_replacement(range(n), 3):
+        known[index] = short_form(model.expectation(sp.expand(sp.Mul(*(score[i] for i in index))), budget=left))
+    flat = [known[tuple(sorted(index))] for index in product(range(n), repeat=3)]
+    return sp.ImmutableDenseNDimArray(flat, (n,) * 3)
+
+
+def _from_family(
+    model: Any, metric: sp.ImmutableMatrix, parameters: Sequence[sp.Symbol], budget: Budget
+) -> sp.ImmutableDenseNDimArray:
+    try:
+        family = model.as_exponential_family(budget=budget)
+    except (NotExponentialFamily, NoClosedForm) as e:
+        raise Declined(str(e)) from e
+    if family.dimension != len(parameters) or family.curved or tuple(family.parameters) != tuple(parameters):
+        raise Declined("no full exponential family")
+    jacobian = family._jacobian()
+    back = jacobian.inv()
+    in_natural = (back.T * metric * back).applyfunc(short_form)
+    n = len(parameters)
+    flat = []
+    for i, j, k in product(range(n), repeat=3):
+        terms = (
+            jacobian[a, i] * jacobian[b, j] * sp.diff(in_natural[a, b], parameters[k])
+            for a, b in product(range(n), repeat=2)
+        )
+        flat.append(short_form(sp.Add(*terms)))
+    return sp.ImmutableDenseNDimArray(flat, (n,) * 3)
+
+
+def fisher_rao_distance(manifold: Any, first: Sequence[Any], second: Sequence[Any], budget: Limit = None) -> sp.Expr:
+    """The geodesic distance between two points, where a closed form is known.
+
+    Known are: one coordinate (the integral of sqrt(I)); metrics that are diagonal with each entry a function of its
+    own coordinate (flat); (a dx^2 + b dz^2)/z^2 with constants a, b, in any of its two coordinates' order and with
+    z any power or exponential of a coordinate, the half-plane of location-scale families (Atkinson and Mitchell
+    1981); and the sphere of the multinomial family, c (diag(1/p) + 1/p_last) in the free probabilities.
+
+    Raises:
+        NoClosedForm: the metric is none of these; `numerics.geodesics.fisher_rao_distance` computes it.
+    """
+    start = tuple(sp.sympify(v) for v in first)
+    end = tuple(sp.sympify(v) for v in second)
+    n = manifold.dimension
+    if len(start) != n or len(end) != n:
+        raise InvalidMetric(f"points must have {n} coordinates each, given {first} and {second}")
+    left = Budget.of(budget)
+    for name, route in (
+        ("own coordinates", _separable),
+        ("half-plane", _half_plane),
+        ("probability sphere", _simplex),
+    ):
+        value = left.attempt(name, route, manifold, start, end)
+        if value is not None:
+            return value
+    raise left.no_closed_form(f"the Fisher-Rao distance of {manifold.coordinates}")
+
+
+def _separable(manifold: Any, start: tuple[sp.Expr, ...], end: tuple[sp.Expr, ...]) -> sp.Expr:
+    metric, x = manifold.metric, manifold.coordinates
+    n = len(x)
+    for i, j in product(range(n), repeat=2):
+        if (i != j and metric[i, j] != 0) or metric[i, i].free_symbols & (set(x) - {x[i]}):
+            raise Declined("an entry depends on another coordinate")
+    gaps = [_length(metric[i, i], x[i], start[i], end[i]) for i in range(n)]
+    if n == 1:
+        return sp.Abs(gaps[0])
+    return sp.sqrt(sp.Add(*(g**2 for g in gaps)))
+
+
+def _length(entry: sp.Expr, x: sp.Symbol, start: sp.Expr, end: sp.Expr) -> sp.Expr:
+    root = sp.powdenest(sp.sqrt(sp.factor(entry)), force=True)
+    primitive = sp.integrate(root, x)
+    if primitive.has(sp.Integral):
+        raise Declined(f"no primitive of {root}")
+    return sp.simplify(primitive.subs(x, end) - primitive.subs(x, start))
+
+
+def _half_plane(manifold: Any, start: tuple[sp.Expr, ...], end: tuple[sp.Expr, ...]) -> sp.Expr:
+    metric, x = manifold.metric, manifold.coordinates
+    if len(x) != 2 or metric[0, 1] != 0:
+        raise Declined("not a diagonal metric in two coordinates")
+    for place, scale in ((0, 1), (1, 0)):
+        line, other = metric[place, place], metric[scale, scale]
+        if line.free_symbols & {x[place]} or other.free_symbols & {x[place]}:
+            continue
+        # line = a / z^2 with z = z(scale coordinate), other = b (z'/z)^2
+        z = short_form(1 / sp.powdenest(sp.sqrt(sp.factor(line)), force=True))
+        slope = sp.diff(sp.expand_log(sp.log(z), force=True), x[scale])
+        ratio = sp.simplify(other / slope**2) if slope != 0 else None
+        if ratio is None or ratio.free_symbols & set(x):
+            continue
+        heights = [z.subs(x[scale], p[scale]) for p in (start, end)]
+        gap = (start[place] - end[place]) ** 2 / ratio
+        argument = 1 + (gap + (heights[0] - heights[1]) ** 2) / (2 * heights[0] * heights[1])
+        return sp.sqrt(ratio) * sp.acosh(sp.simplify(argument))
+    raise Declined("not of the form (a dx^2 + b dz^2)/z^2")
+
+
+def _simplex(manifold: Any, start: tuple[sp.Expr, ...], end: tuple[sp.Expr, ...]) -> sp.Expr:
+    metric, p = manifold.metric, manifold.coordinates
+    rest = 1 - sp.Add(*p)
+    scale = sp.simplify(metric[0, 0] * p[0] * rest / (rest + p[0]))
+    if scale.free_symbols & set(p):
+        raise Declined("no multinomial metric")
+    for i, j in product(range(len(p)), repeat=2):
+        if sp.simplify(metric[i, j] - scale * ((1 / p[i] if i == j else 0) + 1 / rest)) != 0:
+            raise Declined("no multinomial metric")
+    ends = [(*q, 1 - sp.Add(*q)) for q in (start, end)]
+    overlap = sp.Add(*(sp.sqrt(a * b) for a, b in zip(*ends)))
+    return 2 * sp.sqrt(scale) * sp.acos(overlap)
+
+
+__all__ = ["amari_chentsov", "fisher_rao_distance"]
