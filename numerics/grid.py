@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -170,25 +170,35 @@ def make_grid(
     if len(cells) != count or not exact:
         raise InvalidGrid(f"shape is {shape!r}; expected {count} whole numbers of cells, one for each coordinate")
     spread = spread or {}
-    axes = [_axis(c, intervals[c], n, s, spread.get(c, Spread())) for c, n, s in zip(coordinates, cells, sides)]
-    return Grid(tuple(axes))
+    ends = tuple(_ends(c, intervals[c]) for c in coordinates)
+    return _grid(tuple(coordinates), ends, cells, tuple(sides), tuple(spread.get(c, Spread()) for c in coordinates))
+
+
+@lru_cache(maxsize=32)
+def _grid(coordinates, ends, cells, sides, spread) -> Grid:
+    """Grids are kept for the life of the process, so that what depends on them can be kept too."""
+    return Grid(tuple(_axis(*given) for given in zip(coordinates, ends, cells, sides, spread)))
+
+
+def _ends(symbol: sympy.Symbol, given: Any) -> tuple[float, ...]:
+    if isinstance(given, np.ndarray) and given.dtype.kind == "f":
+        return tuple(given.ravel().tolist())
+    try:
+        return tuple(_number(end, symbol) for end in given)
+    except TypeError:
+        raise InvalidGrid(f"domain of {symbol} is {given!r}; expected an interval (a, b) or an array") from None
 
 
 def infinite(domain: Any) -> bool:
     """Whether an interval (a, b) has an infinite end."""
     try:
-        return len(domain) == 2 and any(not math.isfinite(_number(end, "domain")) for end in domain)
+        return len(domain) == 2 and any(not math.isfinite(_number(end, "the domain")) for end in domain)
     except TypeError:
         return False
 
 
-def _axis(symbol: sympy.Symbol, given: Any, cells: int | None, sides: Sides, spread: Spread) -> Axis:
-    try:
-        ends = [_number(end, f"domain of {symbol}") for end in given]
-    except TypeError:
-        raise InvalidGrid(
-            f"domain of {symbol} is {given!r}; expected an interval (a, b) or an array of faces"
-        ) from None
+def _axis(symbol: sympy.Symbol, given: tuple[float, ...], cells: int | None, sides: Sides, spread: Spread) -> Axis:
+    ends = given
     if len(ends) > 2:
         return _stretched(symbol, np.asarray(ends), cells, sides)
     if len(ends) != 2 or not ends[0] < ends[1]:
@@ -238,13 +248,13 @@ def _stretched(symbol: sympy.Symbol, faces: np.ndarray, cells: int | None, sides
     return Axis(symbol, faces, 0.5 * (faces[1:] + faces[:-1]), sides, None, "stretched")
 
 
-def _number(value: Any, what: str) -> float:
+def _number(value: Any, what: Any) -> float:
     if isinstance(value, (bool, str, bytes)):
-        raise InvalidGrid(f"{what}: {value!r} is not a number")
+        raise InvalidGrid(f"domain of {what}: {value!r} is not a number")
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise InvalidGrid(f"{what}: {value!r} is not a real number; give parameters of the domain as numbers") from None
+        raise InvalidGrid(f"domain of {what}: {value!r} is not a real number; parameters need their values") from None
     if math.isnan(number):
-        raise InvalidGrid(f"{what}: not a number (nan)")
+        raise InvalidGrid(f"domain of {what}: an end is not a number (nan)")
     return number

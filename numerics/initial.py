@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,10 @@ def project(
         InvalidState: negative, not finite, without mass on the grid, partly off the grid, or of the wrong shape.
     """
     if isinstance(initial, (sympy.Basic, int, float)) and not isinstance(initial, bool):
-        density = _from_expression(sympy.sympify(initial), equation, grid, start, parameters)
+        expression = sympy.sympify(initial)
+        if parameters:
+            return _checked_expression(expression, equation, grid, start, frozenset(parameters.items())).copy()
+        return _checked_expression(expression, equation, grid, start, frozenset()).copy()
     elif callable(initial):
         try:
             density = np.broadcast_to(np.asarray(initial(*grid.mesh()), dtype=float), grid.shape).copy()
@@ -58,6 +62,14 @@ def project(
         if density.shape != grid.shape:
             raise InvalidState(f"the initial array has shape {density.shape}, the grid {grid.shape}")
     return checked(density, grid)
+
+
+@lru_cache(maxsize=8)
+def _checked_expression(
+    expression: sympy.Expr, equation: FokkerPlanck, grid: Grid, start: float, parameters: frozenset[tuple[Any, Any]]
+) -> np.ndarray:
+    """The values of an expression, kept for the next solve from the same state on the same grid."""
+    return checked(_from_expression(expression, equation, grid, start, dict(parameters)), grid)
 
 
 def checked(density: np.ndarray, grid: Grid) -> np.ndarray:

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from symrg.errors import InvalidEquation, InvalidGrid
 from symrg.fokker_planck import FokkerPlanck
 
 COARSE = 2.0  # numerical diffusion, relative to the physical one, beyond which a mesh is suspect
+KEPT_CELLS = 300_000  # generators of larger grids are not kept
 WIDENED = 0.3  # share of the variance that it may make up
 
 
@@ -42,7 +44,24 @@ class Problem:
 
     def generator(self, time: float) -> Generator:
         """The discrete generator at a time."""
-        return generator(self.coefficients, self.grid, time, self.values)
+        if self.grid.size > KEPT_CELLS or not self.coefficients.autonomous:
+            return generator(self.coefficients, self.grid, time, self.values)
+        return _kept_generator(self.coefficients, self.grid, self.values)
+
+
+@lru_cache(maxsize=8)
+def _kept_generator(coefficients: Coefficients, grid: Grid, values: tuple[float, ...]) -> Generator:
+    """The generator of an autonomous equation, kept for the next solve with the same grid and parameters."""
+    return generator(coefficients, grid, 0.0, values)
+
+
+@lru_cache(maxsize=64)
+def _known_symbols(equation: FokkerPlanck, initial: Any) -> tuple[sympy.Symbol, ...]:
+    """The symbols that parameters may have values for."""
+    known = list(equation.parameters)
+    if isinstance(initial, sympy.Basic):
+        known += [s for s in initial.free_symbols if s not in equation.coordinates and s != equation.time]
+    return tuple(known)
 
 
 def make_problem(
@@ -80,10 +99,7 @@ def make_problem(
             f"the equation has {equation.dimension} coordinates; grids serve 1, 2 and 3: use numerics.langevin beyond"
         )
     coordinates = equation.coordinates
-    known = list(equation.parameters)
-    if isinstance(initial, sympy.Basic):
-        known += [s for s in initial.free_symbols if s not in coordinates and s != equation.time]
-    check_names(parameters, known)
+    check_names(parameters, _known_symbols(equation, initial if isinstance(initial, sympy.Basic) else None))
     values = parameter_values(equation, parameters)
     sides = sides_of(boundary, coordinates)
     _refuse_size(shape, len(coordinates), states)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from numerics.backward import mean_first_passage_time
 from numerics.extent import spreads
 from numerics.fluxes import neighbour
+from numerics.grid import Grid
 from numerics.initial import project
 from numerics.problem import Problem, axis_coordinates, make_problem, refuse_coarse_mesh, rough_shape, times_of
 from numerics.progress import Progress
@@ -108,28 +109,31 @@ def _collected(problem: Problem, density, wanted, first, tolerance, evolve, prog
         try:
             for state in evolve(problem, density, wanted, first, tolerance, bar, attributes):
                 states.append(state)
-                masses.append(
-                    math.fsum((state * grid.volumes).ravel())
-                    if grid.size < 4096
-                    else float((state * grid.volumes).sum())
-                )
+                masses.append(float((state * grid.volumes).sum()))
         except KeyboardInterrupt:
             if not states:
                 raise
             attributes["interrupted"] = f"after time {wanted[len(states) - 1]:.6g}"
-    from xarray import DataArray
-
     values = np.stack(states)
     attributes["mass"] = masses
     attributes["minimum"] = float(values.min())
     attributes["tolerance"] = float(tolerance)
     attributes["start"] = first
+    result = _frame(grid, tuple(wanted[: len(states)])).copy(deep=False, data=values)
+    result.attrs = attributes
+    return result
+
+
+@lru_cache(maxsize=16)
+def _frame(grid: Grid, times: tuple[float, ...]):
+    """An empty result: making its coordinates takes xarray longer than solving a small problem takes us."""
+    from xarray import DataArray
+
     return DataArray(
-        values,
+        np.broadcast_to(0.0, (len(times), *grid.shape)),
         dims=("time", *(a.symbol.name for a in grid.axes)),
-        coords={"time": wanted[: len(states)], **axis_coordinates(grid)},
+        coords={"time": np.array(times), **axis_coordinates(grid)},
         name="density",
-        attrs=attributes,
     )
 
 

@@ -60,7 +60,7 @@ def settle(mass: np.ndarray, total: float | None, record: Record) -> np.ndarray:
         record.lowest = min(record.lowest, lowest / float(mass.max()))
         np.maximum(mass, 0.0, out=mass)
     if total is not None:
-        mass *= total / math.fsum(mass.ravel()) if mass.size < 4096 else total / float(mass.sum())
+        mass *= total / float(mass.sum())
     return mass
 
 

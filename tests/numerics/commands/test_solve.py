@@ -25,7 +25,23 @@ y = [-5, 5]
 theta = 1.0
 """
 
-LINE = ["--coordinates", "x", "--drift", "-theta*x", "--diffusion", "1", "--parameter", "theta=1", "--domain", "x=-6:6", "--cells", "128", "--times", "0.5,1", "--initial", "exp(-2*(x-3/2)^2)*sqrt(2/pi)"]
+LINE = [
+    *[
+        "--coordinates",
+        "x",
+        "--drift",
+        "-theta*x",
+        "--diffusion",
+        "1",
+        "--parameter",
+        "theta=1",
+        "--domain",
+        "x=-6:6",
+        "--cells",
+        "128",
+    ],
+    *["--times", "0.5,1", "--initial", "exp(-2*(x-3/2)^2)*sqrt(2/pi)"],
+]
 
 
 def run(*arguments):
