@@ -60,39 +60,75 @@ def integral(weight: Expr, limits: Limits, budget: Budget, factor: Any = 1, assu
     factor = sympy.sympify(factor)
     if factor == 0:
         return sympy.S.Zero
-    whole = all((a, b) == (-sympy.oo, sympy.oo) for _, a, b in limits)
-    if whole:
-        value = budget.attempt("Gaussian", _gaussian, weight, factor, [s for s, _, _ in limits], assume_convergent)
+    coordinates = [s for s, _, _ in limits]
+    if all((a, b) == (-sympy.oo, sympy.oo) for _, a, b in limits):
+        value = budget.attempt("Gaussian", _gaussian, weight, factor, coordinates, assume_convergent)
         if value is not None:
             return value
-    if len(limits) == 1:
-        for route in (_power_exponential, _beta, _student):
-            value = budget.attempt(route.__name__.strip("_"), route, sympy.powsimp(factor * weight), *limits[0])
-            if value is not None:
-                return value
-    value, back = factor * weight, {}
+    value = None
+    if factor != 1:
+        value = _term_by_term(weight, factor, limits, budget, assume_convergent)
+    if value is None:
+        value = _in_turn(factor * weight, limits, budget, assume_convergent)
+    return sympy.Integral(factor * weight, *limits) if value is None else value
+
+
+def _in_turn(value: Expr, limits: Limits, budget: Budget, assume_convergent: bool) -> Expr | None:
+    """One coordinate after the other, by the kernels that fit, then by SymPy."""
     for s, a, b in limits:
-        dummy = sympy.Dummy(s.name, **({"positive": True} if a == 0 and b.is_positive else {"real": True}))
-        back[dummy] = s
-        found = budget.attempt(f"integral over {s}", _integrate, value.subs(s, dummy), (dummy, a, b), share=0.4)
-        if isinstance(found, sympy.Tuple):
-            raise MissingAssumption(f"the integral is finite only if {found[1]}; declare the signs of its symbols")
+        value = sympy.powsimp(value)
+        found = None
+        if (a, b) == (-sympy.oo, sympy.oo):
+            found = budget.attempt(f"Gaussian in {s}", _gaussian, value, sympy.S.One, [s], assume_convergent)
+        for route in (_power_exponential, _beta, _student):
+            if found is None:
+                found = budget.attempt(route.__name__.strip("_"), route, value, s, a, b, assume_convergent)
         if found is None:
-            return sympy.Integral(factor * weight, *limits)
+            dummy = sympy.Dummy(s.name, **({"positive": True} if a == 0 and b.is_positive else {"real": True}))
+            found = budget.attempt(f"integral over {s}", _integrate, value.subs(s, dummy), (dummy, a, b), share=0.4)
+        if isinstance(found, sympy.Tuple):
+            if not assume_convergent:
+                raise MissingAssumption(f"the integral is finite only if {found[1]}; declare the signs of its symbols")
+            found = found[0]
+        if found is None or found in (sympy.oo, -sympy.oo, sympy.zoo, sympy.nan):
+            return found
         value = found
-    return value.xreplace(back)
+    return value
+
+
+def _term_by_term(weight: Expr, factor: Expr, limits: Limits, budget: Budget, assume_convergent: bool) -> Expr | None:
+    """A factor ln(u)^m is the m-th derivative in s of u^s at s = 0."""
+    coordinates = [s for s, _, _ in limits]
+    total = sympy.S.Zero
+    for term in sympy.Add.make_args(sympy.expand(sympy.expand_log(factor, force=True))):
+        rest, powers = sympy.S.One, []
+        for f in sympy.Mul.make_args(term):
+            base, e = f.as_base_exp()
+            if isinstance(base, sympy.log) and base.has(*coordinates) and e.is_Integer and e > 0:
+                powers.append((base.args[0], sympy.Dummy("s", real=True), int(e)))
+            else:
+                rest *= f
+        grown = rest * weight * sympy.Mul(*(u**s for u, s, _ in powers))
+        value = _in_turn(grown, limits, budget, assume_convergent or bool(powers))
+        if value is None:
+            return None
+        for _, s, m in powers:
+            value = sympy.diff(value, s, m).subs(s, 0)
+        total += value
+    return total
 
 
 def _gaussian(weight: Expr, factor: Expr, x: Sequence[Symbol], assume_convergent: bool) -> Expr | None:
     outer, inner = sympy.powsimp(weight).as_independent(*x, as_Add=False)
-    exponents = [f.exp for f in sympy.Mul.make_args(inner)]
-    if not all(isinstance(f, sympy.exp) for f in sympy.Mul.make_args(inner)):
-        raise Declined("not the exponential of a polynomial")
-    phi = sympy.Poly(sympy.expand(sympy.Add(*exponents)), *x)
-    polynomial = sympy.Poly(sympy.expand(factor), *x)
+    exponents = [f.exp for f in sympy.Mul.make_args(inner) if isinstance(f, sympy.exp)]
+    factor *= sympy.Mul(*(f for f in sympy.Mul.make_args(inner) if not isinstance(f, sympy.exp)))
+    exponent = sympy.expand(sympy.Add(*exponents))
+    factor = sympy.expand(factor)
+    if not exponents or not (exponent.is_polynomial(*x) and factor.is_polynomial(*x)):
+        raise Declined("not the exponential of a polynomial times a polynomial")
+    phi, polynomial = sympy.Poly(exponent, *x), sympy.Poly(factor, *x)
     if phi.total_degree() > 2 or any(c.has(*x) for c in (*phi.coeffs(), *polynomial.coeffs())):
         raise Declined("not a quadratic exponent with a polynomial factor")
-    exponent = phi.as_expr()
     precision = -sympy.hessian(exponent, list(x))
     for k in range(1, len(x) + 1):
         minor = sympy.factor(precision[:k, :k].det())
@@ -117,22 +153,22 @@ def _gaussian(weight: Expr, factor: Expr, x: Sequence[Symbol], assume_convergent
         polynomial.as_expr().subs(dict(zip(x, [m + d for m, d in zip(mean, z)])), simultaneous=True), *z
     )
     average = sympy.Add(
-        *(c * _wick([i for i, e in enumerate(k) for _ in range(e)], covariance) for k, c in shifted.terms())
+        *(c * wick([i for i, e in enumerate(k) for _ in range(e)], covariance) for k, c in shifted.terms())
     )
-    return sympy.simplify(total * average)
+    return sympy.powsimp(total) * sympy.simplify(average)
 
 
-def _wick(indices: list[int], covariance: sympy.Matrix) -> Expr:
+def wick(indices: list[int], covariance: sympy.Matrix) -> Expr:
     """E[z_i z_j ...] of a centred Gaussian: the sum over pairings."""
     if not indices:
         return sympy.S.One
     if len(indices) % 2:
         return sympy.S.Zero
     first, rest = indices[0], indices[1:]
-    return sympy.Add(*(covariance[first, j] * _wick(rest[:k] + rest[k + 1 :], covariance) for k, j in enumerate(rest)))
+    return sympy.Add(*(covariance[first, j] * wick(rest[:k] + rest[k + 1 :], covariance) for k, j in enumerate(rest)))
 
 
-def _power_exponential(value: Expr, x: Symbol, a: Expr, b: Expr) -> Expr | None:
+def _power_exponential(value: Expr, x: Symbol, a: Expr, b: Expr, assume_convergent: bool) -> Expr | None:
     if (a, b) != (0, sympy.oo):
         raise Declined("not over (0, oo)")
     outer, power, exponent = _split(value, x)
@@ -147,12 +183,12 @@ def _power_exponential(value: Expr, x: Symbol, a: Expr, b: Expr) -> Expr | None:
     order = sympy.simplify((power + 1) / c)
     if rate.is_negative or order.is_nonpositive:
         return sympy.oo
-    if not rate.is_positive or not order.is_positive:
+    if not assume_convergent and not (rate.is_positive and order.is_positive):
         raise Declined(f"the signs of {rate} and {order} are not decided")
     return outer * sympy.gamma(order) / (sympy.Abs(c) * rate**order)
 
 
-def _beta(value: Expr, x: Symbol, a: Expr, b: Expr) -> Expr | None:
+def _beta(value: Expr, x: Symbol, a: Expr, b: Expr, assume_convergent: bool) -> Expr | None:
     if not (a.is_finite and b.is_finite):
         raise Declined("not over a bounded interval")
     orders = {a: sympy.S.One, b: sympy.S.One}
@@ -177,12 +213,12 @@ def _beta(value: Expr, x: Symbol, a: Expr, b: Expr) -> Expr | None:
     p, q = (sympy.simplify(orders[s]) for s in (a, b))
     if p.is_nonpositive or q.is_nonpositive:
         return sympy.oo
-    if not (p.is_positive and q.is_positive):
+    if not assume_convergent and not (p.is_positive and q.is_positive):
         raise Declined(f"the signs of {p} and {q} are not decided")
     return sympy.simplify(outer) * (b - a) ** (p + q - 1) * sympy.gamma(p) * sympy.gamma(q) / sympy.gamma(p + q)
 
 
-def _student(value: Expr, x: Symbol, a: Expr, b: Expr) -> Expr | None:
+def _student(value: Expr, x: Symbol, a: Expr, b: Expr, assume_convergent: bool) -> Expr | None:
     if (a, b) != (-sympy.oo, sympy.oo):
         raise Declined("not over the real line")
     outer, inner = value.as_independent(x, as_Add=False)
@@ -198,7 +234,7 @@ def _student(value: Expr, x: Symbol, a: Expr, b: Expr) -> Expr | None:
     excess = sympy.simplify(p - sympy.Rational(1, 2))
     if excess.is_nonpositive:
         return sympy.oo
-    if not (leading.is_positive and low.is_positive and excess.is_positive):
+    if not assume_convergent and not (leading.is_positive and low.is_positive and excess.is_positive):
         raise Declined("a sign is not decided")
     return outer * sympy.sqrt(sympy.pi * low / leading) * low ** (-p) * sympy.gamma(excess) / sympy.gamma(p)
 
