@@ -43,3 +43,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext symrg` shows SymPy's expressions in the field's notation."""
+    from symrg.typesetting.notebook import load_ipython_extension as load
+
+    load(ipython)

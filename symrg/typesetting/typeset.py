@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from symrg.typesetting.lines import display
+
 
 class Typeset:
     """Base of every object that stands for mathematics: `.latex()`, shown as LaTeX in a notebook."""
@@ -11,5 +13,5 @@ class Typeset:
         raise TypeError(f"{type(self).__name__} does not say how it is typeset")
 
     def _repr_latex_(self) -> str:
-        """What a notebook shows."""
-        return f"$\\displaystyle {self.latex()}$"
+        """What a notebook shows; a long formula is broken into lines."""
+        return f"$\\displaystyle {display(self.latex(), 46.0)}$"
