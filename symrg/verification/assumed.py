@@ -35,6 +35,7 @@ def restated(expr: sp.Expr, conditions: tuple[Any, ...]) -> Restated:
     flat: list[Any] = []
     for condition in conditions:
         flat += list(condition.args) if isinstance(condition, sp.And) else [condition]
+    flat = [c for condition in flat for c in _without_modulus(condition)]
     lower: dict[sp.Symbol, tuple[sp.Expr, bool]] = {}
     upper: dict[sp.Symbol, tuple[sp.Expr, bool]] = {}
     equal: dict[sp.Symbol, sp.Expr] = {}
@@ -60,6 +61,17 @@ def restated(expr: sp.Expr, conditions: tuple[Any, ...]) -> Restated:
     for _ in range(len(substitution)):
         new = new.subs(substitution, simultaneous=True)
     return Restated(new, "; ".join(texts), substitution)
+
+
+def _without_modulus(condition: Any) -> list[Any]:
+    """|u| < c as -c < u < c, for a real u."""
+    if not isinstance(condition, sp.Lt | sp.Le | sp.Gt | sp.Ge):
+        return [condition]
+    small, large = (condition.lts, condition.gts)
+    if isinstance(small, sp.Abs) and small.args[0].is_extended_real:
+        kind = sp.Lt if isinstance(condition, sp.Lt | sp.Gt) else sp.Le
+        return [kind(small.args[0], large), kind(-large, small.args[0])]
+    return [condition]
 
 
 def _sort(condition: Relational, lower: dict[Any, Any], upper: dict[Any, Any], equal: dict[Any, Any]) -> None:

@@ -28,6 +28,7 @@ from symrg.verification.witness import Evidence, Outcome, shown, undecided
 DIGITS = 50
 _LADDER = (256, 420, 900, 2000, 4500, 10_000)
 _DEEP = 3500  # bits: differences of 1e-1000 are seen
+_DEEP_INTEGRAL = 1000
 _HARD = (sp.Integral, sp.Sum, sp.Product)
 
 
@@ -108,8 +109,9 @@ class BallWitness:
                 refuted = tally.add(pair, values, k if len(sides) > 1 else None, end)
                 if refuted is not None:
                     return refuted
-        if reading.relation == "==" and not hard:
-            refuted = tally.deepen(sides, end)
+        if reading.relation == "==":
+            integrals = any(side.has(sp.Integral) for pair in reading.pairs for side in pair)
+            refuted = tally.deepen(sides, end, _DEEP_INTEGRAL if integrals else _DEEP)
             if refuted is not None:
                 return refuted
         return tally.evidence(3 if hard else 6)
@@ -175,6 +177,7 @@ class _Tally:
         self.agreed: list[dict[str, Any]] = []
         self.undefined: list[Values] = []
         self.open: list[str] = []
+        self.beyond: dict[str, list[Values]] = {}
         self.worst = arb(0)
         self.slowest = 0.0
         self.cut = 0
@@ -184,7 +187,11 @@ class _Tally:
         """Examine one pair at one point, with rising precision; evidence if that refutes the claim."""
         start = time.monotonic()
         where = f" in element {element}" if element is not None else ""
-        state, ball, bits = _decide(pair, values, end)
+        try:
+            state, ball, bits = _decide(pair, values, end)
+        except Declined as reason:
+            self.beyond.setdefault(str(reason), []).append(values)
+            return None
         self.slowest = max(self.slowest, time.monotonic() - start)
         if state == "refuted":
             return self.refutation(values, ball, where, element or 0)
@@ -214,17 +221,21 @@ class _Tally:
             record={"seed": self.witness.seed, "values": values, "ball": _ball(ball), "element": element},
         )
 
-    def deepen(self, sides: list[_Sides], end: float) -> Evidence | None:
+    def deepen(self, sides: list[_Sides], end: float, bits: int) -> Evidence | None:
         """At a few points, precision far beyond what was asked; evidence if that refutes."""
-        if self.slowest > 0.05 or not self.agreed:
+        if self.slowest > 0.3 or not self.agreed:
             return None
-        chosen = [r["values"] for r in self.agreed[:: max(1, len(self.agreed) // 3)]][:3]
-        with precision(_DEEP):
+        most = 3 if self.slowest < 0.05 else 1
+        chosen = [r["values"] for r in self.agreed[:: max(1, len(self.agreed) // most)]][:most]
+        with precision(bits):
             for values in chosen:
                 for k, pair in enumerate(sides):
                     if pair.zero or time.monotonic() > end:
                         continue
-                    *_, ball = pair.at(values)
+                    try:
+                        *_, ball = _guarded(lambda pair=pair, values=values: pair.at(values))
+                    except Declined:
+                        continue
                     if ball.is_finite() and not ball.contains(0):
                         return self.refutation(values, ball, "", k)
                     if ball.is_finite():
@@ -237,6 +248,8 @@ class _Tally:
         notes = []
         if self.undefined:
             notes.append(f"a side is undefined at {len(self.undefined)} points, such as {shown(self.undefined[0])}")
+        for why, places_beyond in self.beyond.items():
+            notes.append(f"{len(places_beyond)} points can't be enclosed, such as {shown(places_beyond[0])}: {why}")
         if self.domain.refused:
             notes.append(f"{self.domain.refused} of {self.domain.tried} candidates lay outside the conditions")
         if self.cut:
@@ -262,7 +275,7 @@ class _Tally:
 
     def _few(self) -> bool:
         """Whether the domain itself has only a few points, all of which agreed."""
-        return bool(self.agreed) and not self.undefined and not self.cut and _finite(self.domain)
+        return bool(self.agreed) and not self.undefined and not self.beyond and not self.cut and _finite(self.domain)
 
 
 def _finite(domain: Domain) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from symrg.budget import Budget
+from symrg.budget import Budget, OutOfTime, within
 from symrg.verification.reductions import bounded_expand
 
 _DEPTH = 5  # derivatives taken, or variables minimised over, in one proof
@@ -167,7 +167,7 @@ def _convex(margin: sp.Expr, x: sp.Symbol, strict: bool, depth: int) -> list[str
     shown = _by_form(second, False)
     if shown is None:
         return None
-    for root in sp.solve(first, x):
+    for root in _critical_points(first, x):
         if root.free_symbols - margin.free_symbols or not root.is_extended_real:
             continue
         if (x.is_positive and not root.is_positive) or (x.is_nonnegative and not root.is_nonnegative):
@@ -180,6 +180,17 @@ def _convex(margin: sp.Expr, x: sp.Symbol, strict: bool, depth: int) -> list[str
         if rest is not None:
             return [*why, *rest]
     return None
+
+
+def _critical_points(slope: sp.Expr, x: sp.Symbol) -> list[sp.Expr]:
+    """Zeros of the derivative: at 0 or 1 if it vanishes there, else what can be solved for in a moment."""
+    for guess in (sp.Integer(0), sp.Integer(1)):
+        if not (guess == 0 and x.is_positive) and slope.subs(x, guess) == 0:
+            return [guess]
+    try:
+        return list(within(1.5, sp.solve, slope, x))
+    except OutOfTime:
+        return []
 
 
 def _monotonic(margin: sp.Expr, x: sp.Symbol, strict: bool, depth: int) -> list[str] | None:

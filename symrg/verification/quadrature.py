@@ -39,6 +39,9 @@ def enclose_integral(node: sp.Integral) -> Evaluate:
     if high == -sp.oo or low == sp.oo:
         reverse = enclose_integral(sp.Integral(function, (variable, high, low)))
         return lambda point: -reverse(point)
+    closed = _gaussian(function, variable) if (low, high) == (-sp.oo, sp.oo) else None
+    if closed is not None:
+        return closed
     pieces = _Pieces(function, variable)
     lower = None if low == -sp.oo else enclose(low)
     upper = None if high == sp.oo else enclose(high)
@@ -54,6 +57,37 @@ def enclose_integral(node: sp.Integral) -> Evaluate:
     return value
 
 
+def gaussian_integral(integrand: sp.Expr, x: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
+    """The integral over all x of a polynomial times exp(-a x^2 + b x + c), and a, where the integrand is one.
+
+    With m = b/(2a): the sum of p_k times the k-th moment about 0 of a Gaussian, sqrt(pi/a) exp(b^2/(4a) + c) in
+    front. It holds where Re a > 0.
+    """
+    exponentials = [f for f in sp.Mul.make_args(integrand) if isinstance(f, sp.exp) and f.has(x)]
+    rest = sp.Mul(*[f for f in sp.Mul.make_args(integrand) if f not in exponentials])
+    exponent = sp.expand(sum((f.args[0] for f in exponentials), sp.Integer(0)))
+    if not exponentials or not exponent.is_polynomial(x) or not rest.is_polynomial(x):
+        return None
+    if sp.degree(exponent, x) != 2 or sp.degree(rest, x) > 30:
+        return None
+    a, b, c = -exponent.coeff(x, 2), exponent.coeff(x, 1), exponent.coeff(x, 0)
+    mean = b / (2 * a)
+    moments = [sp.Integer(1), mean]
+    powers = sp.Poly(rest, x).all_coeffs()[::-1]
+    for k in range(2, len(powers)):
+        moments.append(mean * moments[-1] + (k - 1) / (2 * a) * moments[-2])
+    total = sum((p * m for p, m in zip(powers, moments)), sp.Integer(0))
+    return sp.sqrt(sp.pi) / sp.sqrt(a) * sp.exp(b**2 / (4 * a) + c) * total, a
+
+
+def _gaussian(integrand: sp.Expr | sp.Integral, x: sp.Symbol) -> Evaluate | None:
+    found = gaussian_integral(integrand, x) if not integrand.has(sp.Integral) else None
+    if found is None:
+        return None
+    formula, width = enclose(found[0]), enclose(found[1])
+    return lambda point: formula(point) if width(point).real > 0 else _NAN
+
+
 def _moves(function: sp.Expr, limit: sp.Tuple, point: Point) -> bool:
     """Whether the integral depends on what an outer integral integrates over."""
     free = (function.free_symbols - {limit[0]}) | limit[1].free_symbols | limit[2].free_symbols
@@ -64,6 +98,11 @@ class _Pieces:
     """One integrand, compiled, with its forms near an end and far out."""
 
     def __init__(self, integrand: sp.Expr, variable: sp.Symbol):
+        if isinstance(integrand, sp.Integral) and len(integrand.limits) == 1:
+            inner, low, high = integrand.limits[0]
+            found = gaussian_integral(integrand.function, inner) if (low, high) == (-sp.oo, sp.oo) else None
+            if found is not None and (found[1].is_positive or not found[1].free_symbols):
+                integrand = found[0] if found[1].is_positive else integrand
         self.integrand, self.variable = integrand, variable
         self.function = enclose(integrand)
         self.u = sp.Dummy("u", positive=True)

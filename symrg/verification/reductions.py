@@ -284,6 +284,70 @@ def _unrooted(expr: sp.Expr) -> sp.Expr | None:
     return sp.simplify(new) if new != expr else None
 
 
+def _arcs(expr: sp.Expr) -> sp.Expr | None:
+    """asin u = pi/2 - acos u, which holds for every complex u."""
+    if not expr.has(sp.asin):
+        return None
+    return bounded_expand(expr.replace(sp.asin, lambda u: sp.pi / 2 - sp.acos(u)))
+
+
+def _lambert(expr: sp.Expr) -> sp.Expr | None:
+    """exp(W(u)) = u / W(u), the definition of W."""
+    if not expr.has(sp.LambertW):
+        return None
+    new = expr.replace(
+        lambda e: isinstance(e, sp.exp) and isinstance(e.args[0], sp.LambertW),
+        lambda e: e.args[0].args[0] / e.args[0],
+    )
+    return sp.simplify(new)
+
+
+def _as_exponentials(expr: sp.Expr) -> sp.Expr | None:
+    """b^e = exp(e log b), the definition of a power, where the exponent isn't a number."""
+    powers = [p for p in expr.atoms(sp.Pow) if not p.exp.is_number]
+    if not powers:
+        return None
+    new = expr.replace(
+        lambda e: isinstance(e, sp.Pow) and not isinstance(e, sp.exp) and not e.exp.is_number and e.base != sp.E,
+        lambda e: sp.exp(bounded_expand(e.exp * sp.expand_log(sp.log(e.base)))),
+    )
+    return bounded_expand(new, power_exp=True)
+
+
+def _angles(expr: sp.Expr) -> sp.Expr | None:
+    """A sum of rational multiples of arctangents of rationals and of pi, as the argument of one Gaussian rational.
+
+    The product of the (1 + i q)^n is computed exactly; that it is real leaves a multiple of pi, and a ball tells
+    which.
+    """
+    terms = sp.Add.make_args(sp.expand(expr))
+    scale = 1
+    pairs: list[tuple[sp.Rational, sp.Rational]] = []
+    for term in terms:
+        coefficient, rest = term.as_coeff_Mul()
+        if rest == sp.pi:
+            pairs.append((coefficient, sp.Integer(0)))
+        elif isinstance(rest, sp.atan) and rest.args[0].is_Rational:
+            pairs.append((coefficient, rest.args[0]))
+        else:
+            return None
+        scale = scale * coefficient.q // sp.igcd(scale, coefficient.q)
+    real, imaginary = sp.Integer(1), sp.Integer(0)
+    for coefficient, q in pairs:
+        n = int(coefficient * scale)
+        if q == 0:
+            continue
+        if abs(n) > 500:
+            return None
+        for _ in range(abs(n)):
+            step = q if n > 0 else -q
+            real, imaginary = real - imaginary * step, imaginary + real * step
+    if imaginary != 0:
+        return None
+    # scale * expr is a multiple of pi: it is 0 where it is smaller than pi in size
+    return sp.Integer(0) if abs(sp.N(scale * expr, 30, maxn=200)) < 3 else None
+
+
 ROUTES: tuple[tuple[str, Callable[[sp.Expr], sp.Expr | None], float], ...] = (
     ("expand", bounded_expand, 0.1),
     ("derivatives carried out", _derivatives, 0.1),
@@ -298,6 +362,10 @@ ROUTES: tuple[tuple[str, Callable[[sp.Expr], sp.Expr | None], float], ...] = (
     ("roots denested", _roots, 0.1),
     ("relations among generators", _ideal, 0.2),
     ("minimal polynomial", _minimal_polynomial, 0.2),
+    ("angles of Gaussian rationals", _angles, 0.2),
+    ("powers as exponentials", _as_exponentials, 0.1),
+    ("complementary arcs", _arcs, 0.1),
+    ("definition of W", _lambert, 0.2),
     ("cases", _pieces, 0.2),
     ("real and imaginary parts", _parts, 0.2),
     ("integrals, sums and derivatives carried out", _done, 0.3),

@@ -185,6 +185,8 @@ def _with_coefficients(terms: list[sp.Expr], numbers: list[sp.Expr], printed: li
             parts.append(new)
             unchanged = number == 1 and term in printed
             texts.append((new, not unchanged))
+        else:
+            texts.append((sp.Integer(0), True))  # where the term was
         if number != 1 or term not in printed:
             if term not in printed:
                 changes.append(f"{new} is added")

@@ -15,6 +15,7 @@ import sympy as sp
 
 from symrg.budget import Budget, Declined
 from symrg.verification.assumed import restated
+from symrg.verification.constancy import constant_and_zero
 from symrg.verification.inequalities import prove_nonnegative, prove_positive
 from symrg.verification.reading import Reading, evaluated
 from symrg.verification.reductions import ROUTES, bounded_expand, vanishes
@@ -60,7 +61,11 @@ class SymbolicWitness:
         if residual == 0:
             return ["the sides combine to 0"]
         for how, form in self._forms(residual, reading, budget):
-            steps = reduce_to_zero(form, budget, self.only)
+            share = Budget(max(0.75 * budget.remaining, 0.01))
+            steps = reduce_to_zero(form, share, self.only)
+            budget.attempts += share.attempts
+            if steps is None and (self.only is None or any("constant" in n for n in self.only)):
+                steps = budget.attempt("constant in a symbol", constant_and_zero, form, budget)
             if steps is not None:
                 return [*how, *steps]
         return None
