@@ -158,7 +158,10 @@ def by_denominator(value: sp.Expr, pairs: Sequence[tuple[sp.Symbol, sp.Symbol]])
             if weight != 0 and sp.expand(weight + sp.expand(above).coeff(sp.log(here), 1)) == 0:
                 rest = sp.expand(above - weight * (sp.log(there) - sp.log(here)))
                 above = rest + weight * sp.log(there / here)
-        above = above if below == 1 else sp.factor_terms(above)
+        if below == 1:
+            above = sp.collect(above, sorted(above.atoms(sp.polygamma), key=sp.default_sort_key))
+        else:
+            above = sp.factor_terms(above)
         parts.append((above / below).subs(squares))
     found = sp.Add(*parts)
     same = sp.simplify(sp.expand(sp.expand_log(found, force=True) - sp.expand_log(value, force=True))) == 0

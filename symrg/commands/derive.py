@@ -107,7 +107,7 @@ def _model(
     from symrg.problem import Problem
 
     if family is not None:
-        return family, family_model(family)
+        return family.replace("_", " ").replace("-", " "), family_model(family)
     if problem is not None:
         stated = Problem.from_toml(problem)
         return stated.title or problem, stated.model()

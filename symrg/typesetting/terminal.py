@@ -33,8 +33,11 @@ class TerminalPrinter(PrettyPrinter):
         return super()._print_Mul(product)
 
     def _named(self, name: str, *arguments: Any) -> prettyForm:
-        inside = self._print_seq(arguments, delimiter=", ")
-        return prettyForm(*prettyForm(name).right(prettyForm(*inside.parens())), binding=prettyForm.FUNC)
+        head = prettyForm(name)
+        inside = prettyForm(*self._print_seq(arguments, delimiter=", ").parens())
+        form = prettyForm(*head.right(inside), binding=prettyForm.FUNC)
+        form.prettyFunc, form.prettyArgs = head, inside  # a power stands between the two
+        return form
 
     def _print_log(self, expr: Any) -> prettyForm:
         return self._named("ln", expr.args[0])

@@ -21,6 +21,8 @@ k, s = sp.symbols("k s", positive=True)
         (y - m, "y - m"),
         (sp.Float(2.0) * k, "2⋅k"),
         (sp.Heaviside(y), "Θ(y)"),
+        (sp.besseli(1, k) ** 2, "  2   \nI₁ (k)"),
+        (sp.log(k) ** 2, "  2   \nln (k)"),
     ],
 )
 def test_symbols(expression, shown):
