@@ -8,7 +8,7 @@ parameter acts at many positions of one sample, so there the columns meet the wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -178,14 +178,8 @@ def _true_sums(chain: Chain, values: list[Tensor], rule: Likelihood) -> dict[str
     """Sums over one batch: the diagonal passed down while it closes, columns from there on."""
     sums: dict[str, Tensor] = {}
     metric = PulledMetric(chain, values, rule)
-    # h is the diagonal of M at position i + 1; `closed` says that M is diag(h), not merely has it as its diagonal
-    h: Tensor | None = None
-    closed = rule.name != "categorical"
-    if closed:
-        h = rule.diagonal(values[-1].flatten(1)).reshape(values[-1].shape)
-    lowest = min(i for i, layer in enumerate(chain.layers) if layer.parameters)
-    for i in reversed(range(lowest, len(chain.layers))):
-        layer, x, y = chain.layers[i], values[i], values[i + 1]
+    for i, h, closed in _descend(chain, values, rule):
+        layer, x = chain.layers[i], values[i]
         if isinstance(layer, PARAMETRIC):
             mixes = layer.mixes_positions(x)
             if h is not None and (closed or not mixes):
@@ -194,9 +188,32 @@ def _true_sums(chain: Chain, values: list[Tensor], rule: Likelihood) -> dict[str
                 sums.update(layer.from_diagonal(x, metric.diagonal(i + 1)))
             else:
                 sums.update(_column_gradients(layer, x, *metric.at(i + 1)))
-        if i > lowest:
-            h, closed = _pull(layer, x, y, h, closed)
     return sums
+
+
+def _descend(chain: Chain, values: list[Tensor], rule: Likelihood) -> Iterator[tuple[int, Tensor | None, bool]]:
+    """(i, h, closed) from the top layer down to the lowest with parameters.
+
+    h is the diagonal of M at the output of layer i, or None where it takes columns to know; `closed` says that M is
+    diag(h), and does not merely have it as its diagonal.
+    """
+    closed = rule.name != "categorical"
+    h = rule.diagonal(values[-1].flatten(1)).reshape(values[-1].shape) if closed else None
+    lowest = min(i for i, layer in enumerate(chain.layers) if layer.parameters)
+    for i in reversed(range(lowest, len(chain.layers))):
+        yield i, h, closed
+        if i > lowest:
+            h, closed = _pull(chain.layers[i], values[i], values[i + 1], h, closed)
+
+
+def metric_diagonals(
+    chain: Chain, values: list[Tensor], rule: Likelihood, layers: Collection[int]
+) -> Iterator[tuple[int, Tensor]]:
+    """(i, diagonal of M at the output of layer i) for the layers asked for, from the top down."""
+    metric = PulledMetric(chain, values, rule)
+    for i, h, _ in _descend(chain, values, rule):
+        if i in layers:
+            yield i, metric.diagonal(i + 1) if h is None else h
 
 
 def _pull(layer: Layer, x: Tensor, y: Tensor, h: Tensor | None, closed: bool) -> tuple[Tensor | None, bool]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from numerics.fisher.chain import trace
-from numerics.fisher.closed_form import as_network_type, check_arguments, choose_batch
+from numerics.fisher.closed_form import as_network_type, check_arguments, choose_batch, metric_diagonals
 from numerics.fisher.columns import PulledMetric
 from numerics.fisher.distributed import add_up
 from numerics.fisher.layers import PARAMETRIC, Linear
@@ -148,20 +148,16 @@ def unit_blocks(
     for name in names:
         if name not in linear:
             raise UnsupportedLayer(f"{name} is not the weight of a linear layer; those are {', '.join(linear)}")
-    order = sorted(names, key=lambda n: -linear[n])
+    names_of = {linear[n]: n for n in names}
     with torch.no_grad():
         size = batch_size or choose_batch(chain, inputs)
         sums: dict[str, Tensor] = {}
         for start in range(0, len(inputs), size):
             values = chain.activations(inputs[start : start + size])
-            metric = PulledMetric(chain, values, rule)
-            for name in order:
-                i = linear[name]
+            for i, m in metric_diagonals(chain, values, rule, list(names_of)):
+                name = names_of[i]
                 if values[i].dim() != 2:
-                    raise UnsupportedLayer(
-                        f"{name} acts at several positions of a sample: its units have no such blocks"
-                    )
-                m = metric.diagonal(i + 1)
+                    raise UnsupportedLayer(f"{name} acts at several positions of a sample, so its units have no blocks")
                 part = _weighted_squares(values[i], m)
                 sums[name] = sums[name] + part if name in sums else part.to(torch.float64)
     sums, count = add_up(sums, len(inputs), distributed)

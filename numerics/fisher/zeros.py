@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from numerics.fisher.chain import trace
-from numerics.fisher.closed_form import as_network_type, check_arguments, choose_batch
-from numerics.fisher.columns import PulledMetric
+from numerics.fisher.closed_form import as_network_type, check_arguments, choose_batch, metric_diagonals
 from numerics.fisher.layers import Linear
 from numerics.fisher.likelihood import Likelihood
 
@@ -63,13 +62,12 @@ def explain_zeros(
     live: dict[int, Tensor] = {}
     together: dict[int, Tensor] = {}
     with torch.no_grad():
-        size = choose_batch(chain, inputs, per_sample=1)
+        size = choose_batch(chain, inputs)
         for start in range(0, len(inputs), size):
             values = chain.activations(inputs[start : start + size])
-            metric = PulledMetric(chain, values, rule)
-            for i in reversed(linear):
+            for i, h in metric_diagonals(chain, values, rule, linear):
                 a = (values[i].flatten(0, -2) != 0).to(inputs.dtype)
-                m = (metric.diagonal(i + 1).flatten(0, -2) != 0).to(inputs.dtype)
+                m = (h.flatten(0, -2) != 0).to(inputs.dtype)
                 for store, part in ((lit, a.sum(0)), (live, m.sum(0)), (together, m.T @ a)):
                     store[i] = store[i] + part if i in store else part
     result = {}

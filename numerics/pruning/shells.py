@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from numerics.fisher.likelihood import Likelihood
 from numerics.fisher.products import FisherOperator
 from numerics.pruning.cut import Masks, Pruned, apply_masks, choose, keep_most_salient
-from numerics.pruning.saliency import saliency
+from numerics.pruning.saliencies import saliency
 from numerics.pruning.solve import Solution, conjugate_gradients
 from symrg.errors import InvalidEstimator
 
