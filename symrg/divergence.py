@@ -136,12 +136,17 @@ def split_moments(model: Any, expression: sp.Expr) -> tuple[list[tuple[sp.Expr, 
 
     The rest holds the terms that couple sample and parameters beyond a product.
     """
-    y = set(model.sample)
+    return split_in(tuple(model.sample), expression)
+
+
+def split_in(sample: tuple[sp.Symbol, ...], expression: sp.Expr) -> tuple[list[tuple[sp.Expr, sp.Expr]], sp.Expr]:
+    """`split_moments` for given symbols of the sample."""
+    y = set(sample)
     parameters = expression.free_symbols - y
     moments: dict[sp.Expr, sp.Expr] = {}
     rest = S.Zero
     for term in sp.Add.make_args(expand_separable(sp.expand(expression), y, parameters)):
-        outer, inner = term.as_independent(*model.sample, as_Add=False)
+        outer, inner = term.as_independent(*sample, as_Add=False)
         if inner.free_symbols <= y:
             moments[inner] = moments.get(inner, S.Zero) + outer
         else:

@@ -13,7 +13,7 @@ from sympy import S
 from symrg.budget import Budget
 from symrg.derivation import Derivation
 from symrg.differential_field import short_form
-from symrg.divergence import entropy, kl_divergence, kl_expansion, log_ratio, multi_indices, split_moments
+from symrg.divergence import entropy, kl_divergence, kl_expansion, log_ratio, multi_indices, split_in, split_moments
 from symrg.errors import InvalidModel, NoClosedForm
 from symrg.expectation import Expectation
 
@@ -56,11 +56,36 @@ def _score(model: Any, budget: Budget) -> Derivation:
 
 def _linear(model: Any, expression: sp.Expr) -> sp.Expr:
     """E(expression) as a sum of moments of the sample, the parameters drawn out."""
-    pairs, rest = split_moments(model, expression)
+    location = _location(model)
+    if location is None:
+        pairs, rest = split_moments(model, expression)
+    else:
+        # in the centred variable, as one would write it: E(y - mu), E((y - mu)^2), ..
+        (y,) = model.sample
+        centred = sp.Dummy("u", real=True)
+        pairs, rest = split_in((centred,), expression.subs(y, centred + location))
+        pairs = [(c, g.subs(centred, y - location)) for c, g in pairs]
+        rest = rest.subs(centred, y - location)
     total = Expectation(rest, model) if rest != 0 else S.Zero
     for c, g in pairs:
         total += c if g == 1 else c * Expectation(g, model)
     return total
+
+
+def _location(model: Any) -> sp.Symbol | None:
+    """The parameter mu of a density of y - mu on the whole line, or None."""
+    if (
+        len(model.sample) != 1
+        or model.axes[0].discrete
+        or model.axes[0].lower != -sp.oo
+        or model.axes[0].upper != sp.oo
+    ):
+        return None
+    (y,) = model.sample
+    for p in model.parameters:
+        if not sp.expand_log(sp.expand(model.log_density.subs(y, y + p))).has(p):
+            return p
+    return None
 
 
 def _fisher_metric(model: Any, budget: Budget) -> Derivation:
@@ -85,7 +110,7 @@ def _both_domains(model: Any, other: dict[sp.Symbol, sp.Symbol]) -> tuple[Any, .
 
 def _kl_divergence(model: Any, budget: Budget) -> Derivation:
     other = _other(model)
-    ratio = sp.expand(log_ratio(model, other))
+    ratio = log_ratio(model, other)
     closed = kl_divergence(model, other, budget)
     start = Expectation(model.log_density - model.log_density.subs(other, simultaneous=True), model)
     conditions = _both_domains(model, other)
@@ -133,7 +158,7 @@ def _entropy(model: Any, budget: Budget) -> Derivation:
     closed = entropy(model, budget)
     start = Expectation(-model.log_density, model)
     chain = Derivation("entropy", start, conditions=tuple(model.domain), notation="H")
-    split = _linear(model, sp.expand(-model.log_density))
+    split = _linear(model, -model.log_density)
     if split not in (start, closed):
         chain = chain.step(split, "the expectation is linear")
     return chain.step(closed, "the moments of the sample")
