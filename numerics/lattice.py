@@ -194,6 +194,16 @@ def chains(
     return table[table >= 0], np.concatenate([[0], np.cumsum(lengths)]), False
 
 
+@lru_cache(maxsize=64)
+def lines(shape: tuple[int, ...], step: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, int]:
+    """The chains of a direction without periodic axes as arithmetic progressions: first cells, lengths, stride."""
+    order, starts, _ = chains(shape, step, (False,) * len(shape))
+    begins, lengths = order[starts[:-1]], np.diff(starts)
+    sorting = np.argsort(-lengths, kind="stable")
+    strides = np.array([int(np.prod(shape[k + 1 :])) for k in range(len(shape))])
+    return begins[sorting].copy(), lengths[sorting].copy(), int(np.dot(step, strides))
+
+
 def _moved(index: np.ndarray, step: tuple[int, ...], shape: tuple[int, ...], times: int) -> np.ndarray:
     places = [(index[m] + times * step[m]) % shape[m] for m in range(len(shape))]
     return np.ravel_multi_index(places, shape)

@@ -24,7 +24,7 @@ import numpy as np
 
 from numerics import rational, sweeps
 from numerics.fluxes import Generator
-from numerics.lattice import chains
+from numerics.lattice import chains, lines
 from symrg.errors import SolverFailure
 
 MOST_STEPS = 2_000_000
@@ -227,7 +227,16 @@ def _swept(generator: Generator, k: int, mass: np.ndarray, tau: float, record: R
         sweeps.advect(mass, *speeds, order, starts, ring, tau, out)
         return out
     rates = generator.flat(k)
-    sweeps.sweep(mass, *rates, order, starts, ring, tau, _NONE, _NONE, out)
+    step = generator.directions[k].step
+    if any(v and a.sides.periodic for v, a in zip(step, grid.axes)):
+        sweeps.sweep(mass, *rates, order, starts, ring, tau, _NONE, _NONE, out)
+    elif sum(map(abs, step)) == 1 and step[-1] == 0:
+        axis = step.index(1)
+        outer, inner = math.prod(grid.shape[:axis]), math.prod(grid.shape[axis + 1 :])
+        sweeps.cayley_columns(mass, *rates, outer, grid.shape[axis], inner, tau, out)
+    else:
+        begins, lengths, stride = lines(grid.shape, step)
+        sweeps.cayley_lines(mass, *rates, begins, lengths, stride, tau, out)
     lowest, highest = out.min(), out.max()
     if not lowest >= -1e-15 * highest:
         record.exponentials += 1

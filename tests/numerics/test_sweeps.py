@@ -7,6 +7,7 @@ import pytest
 import scipy.linalg
 
 from numerics import sweeps
+from numerics.lattice import chains, lines
 from numerics.rational import DEGREE_14
 
 NONE = np.zeros(0, np.complex128)
@@ -123,3 +124,34 @@ def test_advection_by_whole_cells_is_exact_and_by_parts_is_of_third_order_or_bet
         errors.append(np.abs(advected(start, np.full(n + 1, n * 0.3), 1.0, True) - exact).sum())
     assert errors[1] < 1e-4
     assert 2.7 < np.log2(errors[0] / errors[1]) < 5.5
+
+
+@pytest.mark.parametrize(
+    ("shape", "step"),
+    [
+        ((9, 5), (1, 0)),
+        ((9, 80), (1, 0)),
+        ((9, 13), (0, 1)),
+        ((9, 13), (1, 1)),
+        ((9, 13), (2, -1)),
+        ((4, 5, 6), (0, 1, 0)),
+        ((4, 5, 6), (1, 0, -1)),
+    ],
+)
+def test_vectorised_sweeps_are_the_plain_ones(shape, step):
+    rng = np.random.default_rng(11)
+    order, starts, ring = chains(shape, step, (False,) * len(shape))
+    size = order.size
+    f, g, k, mass = rng.random(size) * 30, rng.random(size) * 30, rng.random(size), rng.random(size)
+    last = order[starts[1:] - 1]
+    f[last] = g[last] = 0.0
+    plain, out = np.empty(size), np.empty(size)
+    sweeps.sweep(mass, f, g, k, order, starts, ring, 0.07, NONE, NONE, plain)
+    begins, lengths, stride = lines(shape, step)
+    sweeps.cayley_lines(mass, f, g, k, begins, lengths, stride, 0.07, out)
+    assert np.abs(out - plain).max() < 1e-13
+    if sum(map(abs, step)) == 1:
+        axis = step.index(1)
+        outer, inner = int(np.prod(shape[:axis])), int(np.prod(shape[axis + 1 :]))
+        sweeps.cayley_columns(mass, f, g, k, outer, shape[axis], inner, 0.07, out)
+        assert np.abs(out - plain).max() < 1e-13
