@@ -10,8 +10,10 @@ import sympy as sp
 
 from symrg.budget import Budget
 from symrg.errors import InvalidModel, SymrgError
-from symrg.typesetting import chain, divergence, latex
+from symrg.typesetting import divergence, latex
+from symrg.typesetting.lines import LINE_WIDTH, chain_rows
 from symrg.typesetting.notation import nonzero_components, point
+from symrg.typesetting.width import width
 
 if TYPE_CHECKING:
     from symrg.model import StatisticalModel
@@ -34,6 +36,7 @@ class Quantity:
         symbol: its symbol in LaTeX.
         value: SymPy expression, matrix or array; None where none was found.
         problem: why there is none.
+        components: of a tensor, those that don't vanish: LaTeX of the component and of its value.
     """
 
     name: str
@@ -48,12 +51,21 @@ class Quantity:
         """The equation, or for a tensor of rank three its components that don't vanish."""
         if self.value is None:
             return rf"{self.symbol} = \text{{no closed form found}}"
-        if isinstance(self.value, sp.NDimArray):
-            if not self.components:
-                return f"{self.symbol} = 0"
-            rows = [chain(left, [("=", right)]).replace("=", "&=", 1) for left, right in self.components]
+        text = f"{self.symbol} = {latex(self.value)}"
+        if isinstance(self.value, sp.NDimArray) and not self.components:
+            return f"{self.symbol} = 0"
+        if self.components and (isinstance(self.value, sp.NDimArray) or width(text) > LINE_WIDTH):
+            rows = [row for left, right in self.components for row in chain_rows(left, [("=", right)])]
             return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
-        return f"{self.symbol} = {latex(self.value)}"
+        return text
+
+    @property
+    def short_problem(self) -> str:
+        """The problem without the list of what was tried."""
+        text = self.problem.split("; tried:")[0]
+        if text == self.problem:
+            return text
+        return "no closed form was found" + text[text.rfind(" within ") :] if " within " in text else text
 
 
 def primed(symbols: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
@@ -127,6 +139,8 @@ def _one(model: StatisticalModel, name: str, budget: Any) -> Quantity:
     components: tuple[tuple[str, str], ...] = ()
     if name == "christoffel":
         components = tuple(nonzero_components(r"\Gamma", value, parameters, "udd", symmetric=(1, 2)))
+    elif name == "metric":
+        components = tuple(nonzero_components(r"\mathcal{I}", value, parameters, "dd", symmetric=(0, 1)))
     return Quantity(name, title, left, symbol, value, components=components)
 
 

@@ -153,7 +153,7 @@ def _show(title: str, model: StatisticalModel, found: tuple[Quantity, ...]) -> N
     for quantity in found:
         out.print(f"\n[bold]{quantity.title}[/bold]")
         if quantity.value is None:
-            out.print("  " + quantity.problem, markup=False)
+            out.print("  " + quantity.short_problem, markup=False)
         elif isinstance(quantity.value, sp.NDimArray):
             _show_components(out, quantity, model)
         else:

@@ -102,7 +102,7 @@ def _family_section(name: str, what: str | None, budget: float | None) -> Sectio
     blocks: list[Any] = ["The model", Equation(model.latex())]
     for quantity in overview(model, wanted, budget):
         if quantity.value is None:
-            blocks.append(f"{quantity.title}: {quantity.problem}")
+            blocks.append(f"{quantity.title}: {quantity.short_problem}")
         else:
             blocks += [quantity.title, Equation(quantity.latex())]
     return Section(name.replace("_", " ").replace("-", " ").capitalize(), tuple(blocks))

@@ -224,7 +224,11 @@ class FieldPrinter(LatexPrinter):
             return rf"{{{text}}}^{{{printed}}}" if "^" in text or "'" in text else rf"{text}^{{{printed}}}"
         text = str(self._print(base))
         if not (base.is_Integer and base.is_nonnegative) and not isinstance(base, sympy.Indexed):
-            text = text if base in (S.Pi, S.ImaginaryUnit, S.Infinity) else rf"\left({text}\right)"
+            text = (
+                text
+                if isinstance(base, sympy.NumberSymbol) or base in (S.ImaginaryUnit, S.Infinity)
+                else rf"\left({text}\right)"
+            )
         return rf"{text}^{{{printed}}}"
 
     def _exponent_text(self, exponent: Expr) -> str:
@@ -267,6 +271,8 @@ class FieldPrinter(LatexPrinter):
         argument = expr.args[0]
         power = "" if exp is None else f"^{{{exp}}}"
         if isinstance(argument, Symbol) or (isinstance(argument, Integer) and argument > 0) or argument is S.Pi:
+            return rf"\ln{power} {self._print(argument)}"
+        if isinstance(argument, sympy.binomial):
             return rf"\ln{power} {self._print(argument)}"
         return self._call(r"\ln", [argument], exp)
 

@@ -1,11 +1,13 @@
 """The form in which a model's quantities are shown; the value stays what it was."""
 
+from dataclasses import replace
+
 import pytest
 import sympy as sp
 
 from symrg.errors import InvalidModel
 from symrg.model import StatisticalModel
-from symrg.overview import by_denominator, displacements, joined_logarithms, overview, primed
+from symrg.overview import Quantity, by_denominator, displacements, joined_logarithms, overview, primed
 
 y, m = sp.symbols("y m", real=True)
 s = sp.Symbol("s", positive=True)
@@ -63,3 +65,21 @@ def test_a_quantity_without_a_closed_form_says_why_and_does_not_stop_the_others(
     assert found[0].value is not None
     assert found[1].value is None
     assert "not to 1" in found[1].problem
+
+
+def test_a_metric_that_is_too_wide_is_written_by_components():
+    wide = StatisticalModel(
+        (m - 1) * sp.log(y) + (s - 1) * sp.log(1 - y) - sp.loggamma(m) - sp.loggamma(s) + sp.loggamma(m + s),
+        sample=y, parameters=(m, s), support=sp.Interval.open(0, 1), domain=(m > 0,),
+    )  # fmt: skip
+    found = overview(wide, ("metric",), 20)[0]
+    assert found.latex().startswith(r"\mathcal{I}_{ij}(m, s) = \begin{pmatrix}")
+    large = replace(found, value=found.value.applyfunc(lambda e: sp.expand((e + m + s) ** 3)))
+    assert large.latex().startswith(r"\begin{aligned}")
+    assert r"\mathcal{I}_{m s} &= " in large.latex()
+
+
+def test_the_list_of_what_was_tried_is_left_out_of_the_short_form():
+    long = "no closed form found for E[x] within 4 s; tried: a (0.1 s); b (0.2 s)"
+    assert Quantity("kl", "", "", "", problem=long).short_problem == "no closed form was found within 4 s"
+    assert Quantity("kl", "", "", "", problem="other").short_problem == "other"
