@@ -31,6 +31,8 @@ _ESCAPES = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "%": 
             "<": r"\textless{}", ">": r"\textgreater{}",
             '"': "''", "\u2013": "--", "\u2014": "---", "\u2212": "$-$"}  # fmt: skip
 
+_PAGE_BREAKS_FROM = 12  # rows
+
 
 def escape(text: str) -> str:
     r"""Plain text for LaTeX; what stands between dollar signs is mathematics and stays as it is."""
@@ -128,9 +130,22 @@ def equation(block: Equation, limit: float = LINE_WIDTH) -> str:
     """The environment of one displayed formula."""
     body = display(block.body, limit)
     label = rf"\label{{{block.label}}}" if block.label else ""
+    rows = _rows(body)
+    if len(rows) > _PAGE_BREAKS_FROM:  # a page may end inside align, and not inside aligned
+        mark = _tag(block.tag) if block.tag else ("" if block.tag is None else r"\notag")
+        lines = [rf"{row} \notag" for row in rows[:-1]] + [f"{rows[-1]} {mark}{label}".rstrip()]
+        return "\\begin{align}\n" + " \\\\\n".join(lines) + "\n\\end{align}"
     if block.tag is None:
         return f"\\begin{{equation}}{label}\n{body}\n\\end{{equation}}"
     return f"\\begin{{equation*}}\n{body}{_tag(block.tag)}{label}\n\\end{{equation*}}"
+
+
+def _rows(body: str) -> list[str]:
+    """The rows of a body that is one `aligned` environment; none otherwise."""
+    begin, end = "\\begin{aligned}\n", "\n\\end{aligned}"
+    if not (body.startswith(begin) and body.endswith(end)) or body.count(r"\begin{aligned}") > 1:
+        return []
+    return body[len(begin) : -len(end)].split(" \\\\\n")
 
 
 def _tag(number: str) -> str:

@@ -81,6 +81,7 @@ SAMPLES = [
         (
             "Text with 50% & $x_0$, where a < b.",
             *[Equation(text) for text in LONG],
+            Equation("S = " + latex(sp.expand((x + y + z + 1) ** 14)), tag="8"),  # longer than a page
             Equation(
                 r"\begin{cases} a & \text{if } b \\ c & \text{otherwise} \end{cases}", tag="14b", label="eq:cases"
             ),
