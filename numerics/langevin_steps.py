@@ -61,22 +61,25 @@ def euler(x, t, h, dw, theta, values, noise):
     return True
 
 
-def second_order(x, t, h, dw, theta, values, noise, seed, path, step):
-    """One step of Platen's explicit scheme of weak order two, in place; whether it succeeded."""
+def second_order(x, t, h, dw, theta, values, noise, drift, b, place, change, seed, path, step):
+    """One step of Platen's explicit scheme of weak order two, in place; whether it succeeded.
+
+    `values` to `change` are room to work in.
+    """
     n = x.size
     root = math.sqrt(h)
     coefficients(x, t, theta, values)
     if not factor(values, n, noise):
         return False
-    drift = values[:n].copy()
-    b = noise.copy()
-    place = np.empty(n)
+    for i in range(n):
+        drift[i] = values[i]
+        for a in range(n):
+            b[i, a] = noise[i, a]
     for i in range(n):
         place[i] = x[i] + drift[i] * h
         for a in range(i + 1):
             place[i] += b[i, a] * dw[a]
     coefficients(place, t + h, theta, values)
-    change = np.empty(n)
     for i in range(n):
         change[i] = 0.5 * (drift[i] + values[i]) * h
         for a in range(i + 1):
@@ -123,8 +126,8 @@ def advance(x, first, steps, done, merged, t, h, theta, seed, weak):
     paths, n = x.shape
     values = np.empty(n + n * (n + 1) // 2)
     noise = np.empty((n, n))
-    dw = np.empty(n)
-    z = np.empty(n)
+    dw, z, drift, place, change = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    b = np.empty((n, n))
     scale = math.sqrt(h / merged)
     for p in range(paths):
         row = x[p]
@@ -136,7 +139,9 @@ def advance(x, first, steps, done, merged, t, h, theta, seed, weak):
                     dw[a] += scale * z[a]
             now = t + s * h
             if weak:
-                good = second_order(row, now, h, dw, theta, values, noise, seed, first + p, done + s)
+                good = second_order(
+                    row, now, h, dw, theta, values, noise, drift, b, place, change, seed, first + p, done + s
+                )
             else:
                 good = euler(row, now, h, dw, theta, values, noise)
             if good:
