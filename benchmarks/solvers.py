@@ -20,11 +20,11 @@ from dataclasses import asdict, dataclass
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-import numpy as np
-import scipy.linalg
-import scipy.sparse
-import scipy.sparse.linalg
-import sympy as sp
+import numpy as np  # noqa: E402
+import scipy.linalg  # noqa: E402
+import scipy.sparse  # noqa: E402
+import scipy.sparse.linalg  # noqa: E402
+import sympy as sp  # noqa: E402
 
 LENGTH, TIME, VARIANCE = 6.0, 1.0, 0.25
 X = sp.symbols("x y z", real=True)
@@ -91,9 +91,7 @@ def ours(scheme: str) -> Callable[[Case, int, np.ndarray, float], np.ndarray]:
     def run(case: Case, n: int, mean: np.ndarray, tolerance: float) -> np.ndarray:
         x = X[: case.dimension]
         if case.name not in equations:
-            A, D = (
-                sp.Matrix(case.dimension, case.dimension, lambda i, j: sp.nsimplify(m[i][j])) for m in (case.A, case.D)
-            )
+            A, D = (sp.Matrix([[sp.nsimplify(v) for v in row] for row in m]) for m in (case.A, case.D))
             equations[case.name] = FokkerPlanck(x, A * sp.Matrix(x), D, time=sp.Symbol("t", real=True))
         domain = dict.fromkeys(x, (-LENGTH, LENGTH))
         state = start(case, n, mean)
@@ -189,7 +187,7 @@ def spectral(case: Case, n: int, mean: np.ndarray, tolerance: float) -> np.ndarr
         out = square * np.fft.rfftn(p)
         for i in range(d):
             out -= 1j * waves[i] * np.fft.rfftn(drift[i] * p)
-        return np.fft.irfftn(out, s=p.shape).ravel()
+        return np.fft.irfftn(out, s=p.shape, axes=range(d)).ravel()
 
     solution = solve_ivp(
         rate, (0, TIME), start(case, n, mean).ravel(), "DOP853", rtol=tolerance, atol=1e-2 * tolerance, t_eval=[TIME]
@@ -335,7 +333,7 @@ def bandwidth() -> float:
 
 def sweep_speed() -> None:
     """Nanoseconds a cell of Crank-Nicolson sweeps in the plane, and the share of the memory bandwidth."""
-    from numerics import sweeps
+    from numerics import strips
     from numerics.lattice import lines
 
     speed = bandwidth()
@@ -349,8 +347,8 @@ def sweep_speed() -> None:
         begins, lengths, stride = lines((n, n), (0, 1))
         cells = []
         for kernel, arguments in (
-            (sweeps.cayley_columns, (1, n, n)),
-            (sweeps.cayley_lines, (begins, lengths, stride)),
+            (strips.cayley_columns, (1, n, n)),
+            (strips.cayley_lines, (begins, lengths, stride)),
         ):
             best = np.inf
             for _ in range(max(3, 4_000_000 // size)):

@@ -37,7 +37,7 @@ class Direction:
         excess: numerical diffusion of the edge at x relative to the physical one, (Pe / 2) coth(Pe / 2) - 1;
             None where the direction has no diffusion.
         speed: where it has none, the velocity in cells per unit time at the upper face of every cell, and at the lower
-            face of the first one: such an axis is advected (`sweeps.advect`), and its rates serve the matrix only.
+            face of the first one: such an axis is advected (`advection.advect`), and its rates serve the matrix only.
     """
 
     step: tuple[int, ...]

@@ -84,7 +84,9 @@ def _axis_exponential(
         sweeps.exponential_line(mass, *rates, tau, poles, residues, out)
         return out
     shape = (math.prod(mass.shape[:k]), mass.shape[k], math.prod(mass.shape[k + 1 :]))
-    sweeps.exponential_lines(mass.reshape(shape), *rates, tau, poles, residues, out.reshape(shape))
+    from numerics.strips import exponential_lines
+
+    exponential_lines(mass.reshape(shape), *rates, tau, poles, residues, out.reshape(shape))
     return out
 
 
@@ -224,7 +226,9 @@ def _swept(generator: Generator, k: int, mass: np.ndarray, tau: float, record: R
     out = np.empty(grid.size)
     speeds = generator.speeds(k)
     if speeds is not None:
-        sweeps.advect(mass, *speeds, order, starts, ring, tau, out)
+        from numerics.advection import advect
+
+        advect(mass, *speeds, order, starts, ring, tau, out)
         return out
     rates = generator.flat(k)
     step = generator.directions[k].step
@@ -233,10 +237,14 @@ def _swept(generator: Generator, k: int, mass: np.ndarray, tau: float, record: R
     elif sum(map(abs, step)) == 1 and step[-1] == 0:
         axis = step.index(1)
         outer, inner = math.prod(grid.shape[:axis]), math.prod(grid.shape[axis + 1 :])
-        sweeps.cayley_columns(mass, *rates, outer, grid.shape[axis], inner, tau, out)
+        from numerics.strips import cayley_columns
+
+        cayley_columns(mass, *rates, outer, grid.shape[axis], inner, tau, out)
     else:
         begins, lengths, stride = lines(grid.shape, step)
-        sweeps.cayley_lines(mass, *rates, begins, lengths, stride, tau, out)
+        from numerics.strips import cayley_lines
+
+        cayley_lines(mass, *rates, begins, lengths, stride, tau, out)
     lowest, highest = out.min(), out.max()
     if not lowest >= -1e-15 * highest:
         record.exponentials += 1

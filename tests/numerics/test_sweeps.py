@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from numerics import sweeps
+from numerics import strips, sweeps
+from numerics.advection import advect_line
 from numerics.lattice import chains, lines
 from numerics.rational import DEGREE_14
 
@@ -53,7 +54,7 @@ def test_strips_of_lines(shape):
     f, g, k = rates(shape[1], 3)
     mass = np.random.default_rng(2).random(shape)
     out = np.empty(shape)
-    sweeps.exponential_lines(mass, f, g, k, 0.1, DEGREE_14.poles, DEGREE_14.residues, out)
+    strips.exponential_lines(mass, f, g, k, 0.1, DEGREE_14.poles, DEGREE_14.residues, out)
     expected = np.einsum("ij,ojc->oic", scipy.linalg.expm(0.1 * dense(f, g, k, False)), mass)
     assert np.abs(out - expected).max() < 1e-12
 
@@ -93,7 +94,7 @@ def test_fitted_rates_balance_a_given_equilibrium():
 def advected(mass, speed, tau, ring):
     n = len(mass)
     out = np.empty(n)
-    sweeps.advect_line(mass, speed, tau, ring, np.empty(n + 1), np.empty(n + 1), out)
+    advect_line(mass, speed, tau, ring, np.empty(n + 1), np.empty(n + 1), out)
     return out
 
 
@@ -148,10 +149,10 @@ def test_vectorised_sweeps_are_the_plain_ones(shape, step):
     plain, out = np.empty(size), np.empty(size)
     sweeps.sweep(mass, f, g, k, order, starts, ring, 0.07, NONE, NONE, plain)
     begins, lengths, stride = lines(shape, step)
-    sweeps.cayley_lines(mass, f, g, k, begins, lengths, stride, 0.07, out)
+    strips.cayley_lines(mass, f, g, k, begins, lengths, stride, 0.07, out)
     assert np.abs(out - plain).max() < 1e-13
     if sum(map(abs, step)) == 1:
         axis = step.index(1)
         outer, inner = int(np.prod(shape[:axis])), int(np.prod(shape[axis + 1 :]))
-        sweeps.cayley_columns(mass, f, g, k, outer, shape[axis], inner, 0.07, out)
+        strips.cayley_columns(mass, f, g, k, outer, shape[axis], inner, 0.07, out)
         assert np.abs(out - plain).max() < 1e-13

@@ -1,0 +1,208 @@
+"""Kernels that step many lines of cells side by side, so that the arithmetic runs on whole vectors.
+
+They do what `sweeps.exponential_line` and `sweeps.cayley` do for one line. Only numpy and numba are used here.
+"""
+
+import numpy as np
+from numba import njit
+
+
+@njit(
+    "void(float64[:, :, ::1], float64[::1], float64[::1], float64[::1], float64, complex128[::1], complex128[::1],"
+    "float64[:, :, ::1])",
+    cache=True,
+    fastmath=True,
+)
+def exponential_lines(mass, forward, backward, loss, tau, poles, residues, out):
+    """exp(tau L) along the middle axis of an array, with the same rates on every line (separable generators).
+
+    Each pole is factorised once; strips of lines are copied to scratch, where neighbouring lines lie side by side.
+    """
+    outer, n, inner = mass.shape
+    count = poles.size
+    strip = 16
+    inverse_re = np.empty((count, n))
+    inverse_im = np.empty((count, n))
+    lower_re = np.zeros((count, n))
+    lower_im = np.zeros((count, n))
+    for p in range(count):
+        zr = poles[p].real
+        zi = poles[p].imag
+        for i in range(n):
+            dr = -tau * loss[i] - zr
+            di = -zi
+            if i < n - 1:
+                dr -= tau * forward[i]
+            if i > 0:
+                gain = tau * backward[i - 1]
+                lr = tau * forward[i - 1] * inverse_re[p, i - 1]
+                li = tau * forward[i - 1] * inverse_im[p, i - 1]
+                lower_re[p, i] = lr
+                lower_im[p, i] = li
+                dr -= gain + lr * gain
+                di -= li * gain
+            scale = 1.0 / (dr * dr + di * di)
+            inverse_re[p, i] = dr * scale
+            inverse_im[p, i] = -di * scale
+    m = np.empty((n, strip))
+    total = np.empty((n, strip))
+    yr = np.empty((n, strip))
+    yi = np.empty((n, strip))
+    lines = outer * inner
+    for begin in range(0, lines, strip):
+        size = min(strip, lines - begin)
+        for i in range(n):
+            for b in range(strip):
+                total[i, b] = 0.0
+        if inner >= size and begin // inner == (begin + size - 1) // inner:
+            o = begin // inner
+            c = begin - o * inner
+            for i in range(n):
+                for b in range(size):
+                    m[i, b] = mass[o, i, c + b]
+        else:
+            for b in range(size):
+                o = (begin + b) // inner
+                c = (begin + b) - o * inner
+                for i in range(n):
+                    m[i, b] = mass[o, i, c]
+        for p in range(count):
+            for b in range(strip):
+                yr[0, b] = m[0, b]
+                yi[0, b] = 0.0
+            for i in range(1, n):
+                lr = lower_re[p, i]
+                li = lower_im[p, i]
+                for b in range(strip):
+                    yr[i, b] = m[i, b] - lr * yr[i - 1, b] + li * yi[i - 1, b]
+                    yi[i, b] = -lr * yi[i - 1, b] - li * yr[i - 1, b]
+            cr = 2.0 * residues[p].real
+            ci = 2.0 * residues[p].imag
+            for i in range(n - 1, -1, -1):
+                ar = inverse_re[p, i]
+                ai = inverse_im[p, i]
+                up = tau * backward[i] if i < n - 1 else 0.0
+                j = min(i + 1, n - 1)
+                for b in range(strip):
+                    sr = yr[i, b] - up * yr[j, b]
+                    si = yi[i, b] - up * yi[j, b]
+                    xr = ar * sr - ai * si
+                    xi = ar * si + ai * sr
+                    yr[i, b] = xr
+                    yi[i, b] = xi
+                    total[i, b] += cr * xr - ci * xi
+        if inner >= size and begin // inner == (begin + size - 1) // inner:
+            o = begin // inner
+            c = begin - o * inner
+            for i in range(n):
+                for b in range(size):
+                    out[o, i, c + b] = total[i, b]
+        else:
+            for b in range(size):
+                o = (begin + b) // inner
+                c = (begin + b) - o * inner
+                for i in range(n):
+                    out[o, i, c] = total[i, b]
+
+
+@njit(
+    "void(float64[::1], float64[::1], float64[::1], float64[::1], int64[::1], int64[::1], int64, float64,float64[::1])",
+    cache=True,
+    fastmath=True,
+)
+def cayley_lines(mass, forward, backward, loss, begins, lengths, stride, tau, out):
+    """The Crank-Nicolson step of `cayley` along lines begin, begin + stride, ..., eight lines side by side.
+
+    Strips of lines are copied to scratch, so that every line is read once and the arithmetic runs on whole vectors.
+    Rates must be zero on the edges that leave a line.
+    """
+    lanes = 8
+    longest = 0
+    for c in range(lengths.size):
+        longest = max(longest, lengths[c])
+    m = np.empty((longest, lanes))
+    f = np.empty((longest, lanes))
+    g = np.empty((longest, lanes))
+    inverse = np.empty((longest, lanes))
+    x = np.empty((longest, lanes))
+    h = 0.5 * tau
+    for first in range(0, begins.size, lanes):
+        count = min(lanes, begins.size - first)
+        n = 0
+        for b in range(count):
+            n = max(n, lengths[first + b])
+        for b in range(lanes):
+            size = lengths[first + b] if b < count else 0
+            at = begins[first + b] if b < count else 0
+            for i in range(size):
+                m[i, b] = mass[at]
+                f[i, b] = h * forward[at]
+                g[i, b] = h * backward[at]
+                x[i, b] = 1.0 + h * loss[at]
+                at += stride
+            for i in range(size, n):
+                m[i, b] = 0.0
+                f[i, b] = 0.0
+                g[i, b] = 0.0
+                x[i, b] = 1.0
+        for b in range(lanes):
+            inverse[0, b] = 1.0 / (x[0, b] + f[0, b])
+            x[0, b] = m[0, b]
+        for i in range(1, n):
+            for b in range(lanes):
+                down = f[i - 1, b] * inverse[i - 1, b]
+                d = x[i, b] + f[i, b] + g[i - 1, b] - down * g[i - 1, b]
+                x[i, b] = m[i, b] + down * x[i - 1, b]
+                inverse[i, b] = 1.0 / d
+        for b in range(lanes):
+            x[n - 1, b] *= inverse[n - 1, b]
+        for i in range(n - 2, -1, -1):
+            for b in range(lanes):
+                x[i, b] = (x[i, b] + g[i, b] * x[i + 1, b]) * inverse[i, b]
+        for b in range(count):
+            at = begins[first + b]
+            for i in range(lengths[first + b]):
+                out[at] = 2.0 * x[i, b] - m[i, b]
+                at += stride
+
+
+@njit(
+    "void(float64[::1], float64[::1], float64[::1], float64[::1], int64, int64, int64, float64, float64[::1])",
+    cache=True,
+    fastmath=True,
+)
+def cayley_columns(mass, forward, backward, loss, outer, n, inner, tau, out):
+    """The Crank-Nicolson step of `cayley` along the middle of three axes, the last of which is contiguous.
+
+    Neighbouring columns are eliminated row by row, in strips whose scratch stays in cache. The rates of the edge beyond
+    the last cell must be zero.
+    """
+    lanes = min(inner, 64)
+    inverse = np.empty((n, lanes))
+    x = np.empty((n, lanes))
+    h = 0.5 * tau
+    for o in range(outer):
+        for begin in range(0, inner, lanes):
+            width = min(lanes, inner - begin)
+            at = o * n * inner + begin
+            for b in range(width):
+                c = at + b
+                inverse[0, b] = 1.0 / (1.0 + h * (loss[c] + forward[c]))
+                x[0, b] = mass[c]
+            for i in range(1, n):
+                at += inner
+                last = at - inner
+                for b in range(width):
+                    gain = h * backward[last + b]
+                    down = h * forward[last + b] * inverse[i - 1, b]
+                    d = 1.0 + h * (loss[at + b] + forward[at + b]) + gain - down * gain
+                    x[i, b] = mass[at + b] + down * x[i - 1, b]
+                    inverse[i, b] = 1.0 / d
+            for b in range(width):
+                x[n - 1, b] *= inverse[n - 1, b]
+                out[at + b] = 2.0 * x[n - 1, b] - mass[at + b]
+            for i in range(n - 2, -1, -1):
+                at -= inner
+                for b in range(width):
+                    x[i, b] = (x[i, b] + h * backward[at + b] * x[i + 1, b]) * inverse[i, b]
+                    out[at + b] = 2.0 * x[i, b] - mass[at + b]
