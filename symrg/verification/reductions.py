@@ -11,6 +11,7 @@ from sympy.simplify.fu import TR10
 from sympy.simplify.radsimp import radsimp
 
 from symrg.budget import Declined
+from symrg.verification.integrals import closed_forms
 
 _TERMS = 20_000
 
@@ -349,6 +350,7 @@ def _angles(expr: sp.Expr) -> sp.Expr | None:
 
 
 ROUTES: tuple[tuple[str, Callable[[sp.Expr], sp.Expr | None], float], ...] = (
+    ("integrals and series by their formulas", closed_forms, 0.3),
     ("expand", bounded_expand, 0.1),
     ("derivatives carried out", _derivatives, 0.1),
     ("common denominator", _fraction, 0.1),
