@@ -49,7 +49,13 @@ def reparametrize(
     if any(r in (S.false, False) for r in kept):
         raise InvalidModel("the replacements leave the domain of the model")
     support = tuple(_entry(axis, swap) for axis in model.axes)
-    return StatisticalModel(swap(model.log_density), model.sample, parameters, _in_sample_order(model.sample, model.axes, support), (*kept, *domain))
+    return StatisticalModel(
+        swap(model.log_density),
+        model.sample,
+        parameters,
+        _in_sample_order(model.sample, model.axes, support),
+        (*kept, *domain),
+    )
 
 
 def _entry(axis: Axis, swap: Any) -> Any:
@@ -246,9 +252,7 @@ def marginal(
     log_density = sympy.expand_log(sympy.log(density), force=True)
     entries = _in_sample_order(keep, kept, tuple(_entry(a, lambda e: e) for a in kept))
     seen = log_density.free_symbols
-    return StatisticalModel(
-        log_density, keep, tuple(p for p in model.parameters if p in seen), entries, model.domain
-    )
+    return StatisticalModel(log_density, keep, tuple(p for p in model.parameters if p in seen), entries, model.domain)
 
 
 def _outermost(axes: Sequence[Axis], keep: Sequence[sympy.Symbol]) -> tuple[Axis, ...]:
@@ -283,9 +287,9 @@ def _swap(inner: Axis, outer: Axis) -> tuple[Axis, Axis]:
         (highs if below == bool(slope > 0) else lows).append(bound)
         ends = [limit.subs(v, e) if e.is_finite else sympy.limit(limit, v, e) for e in (outer.lower, outer.upper)]
         if below:
-            total_low = min(ends, key=lambda e: (float(e) if e.is_number else 0))
+            total_low = min(ends, key=lambda e: float(e) if e.is_number else 0)
         else:
-            total_high = max(ends, key=lambda e: (float(e) if e.is_number else 0))
+            total_high = max(ends, key=lambda e: float(e) if e.is_number else 0)
     low = lows[-1] if len(lows) > 1 else lows[0]
     high = highs[-1] if len(highs) > 1 else highs[0]
     return (
@@ -341,7 +345,9 @@ def copies(model: StatisticalModel, count: int) -> StatisticalModel:
         total += model.log_density.xreplace(names)
         sample += [names[y] for y in model.sample]
         axes = [a.subs(names) for a in model.axes]
-        entries += list(_in_sample_order([names[y] for y in model.sample], axes, [_entry(a, lambda e: e) for a in axes]))
+        entries += list(
+            _in_sample_order([names[y] for y in model.sample], axes, [_entry(a, lambda e: e) for a in axes])
+        )
     return StatisticalModel(total, tuple(sample), model.parameters, tuple(entries), model.domain)
 
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import mpmath
 import sympy
-from sympy import S
 
 from symrg.budget import Budget
 from symrg.errors import Disagreement, InvalidModel, IrregularModel, NoClosedForm
 from symrg.expectation import gaussian
-from symrg.expectation.confirm import moments
-from symrg.expectation.density import KINKED, Density, score_of
+from symrg.expectation.confirm import differing_points, moments
+from symrg.expectation.density import KINKED, Density, kinks_of, score_of
 from symrg.expectation.interior import Mass, Point, symbol_value
+from symrg.expectation.line import smooth_branch
 from symrg.expectation.numeric import NumericFailure, number
 from symrg.expectation.special import differentiate
 from symrg.expectation.tidy import is_closed, tidy
@@ -53,39 +53,39 @@ def require_fixed_support(model: StatisticalModel) -> None:
                 f"the support {axis.describe()} depends on {p}, so E[score] = 0 fails and the Fisher metric does not "
                 f"exist; hold {p} fixed: leave it out of `parameters`"
             )
-    for node in model.log_density.atoms(sympy.Piecewise, sympy.Heaviside):
-        if not node.free_symbols & set(model.parameters) or not node.free_symbols & set(model.sample):
+
+
+def require_no_moving_zero(model: StatisticalModel, point: Point) -> None:
+    """Raise IrregularModel where the density becomes zero beyond a point that moves with a parameter."""
+    if len(model.axes) != 1 or not model.log_density.has(*KINKED):
+        return
+    (axis,) = model.axes
+    y = axis.symbol
+    lower, upper = number(axis.lower, point), number(axis.upper, point)
+    for kink in kinks_of(model.log_density, y):
+        moving = kink.free_symbols & set(model.parameters)
+        place = number(kink, point)
+        if not moving or not lower < place < upper:
             continue
-        if isinstance(node, sympy.Heaviside):
-            hidden = node.args[0].free_symbols & set(model.parameters)
-        else:
-            hidden = set()
-            for value, condition in node.args:
-                if value in (S.NegativeInfinity, S.Zero) or value.has(S.NegativeInfinity, S.ComplexInfinity):
-                    inside = {r for _, c in node.args for r in c.free_symbols}
-                    if value is not S.Zero or any(
-                        isinstance(e, sympy.log) and e.has(node) for e in model.log_density.atoms(sympy.log)
-                    ):
-                        hidden |= inside & set(model.parameters)
-        if hidden and _vanishes(model, node):
-            p = min(hidden, key=str)
+        step = 1e-4 * max(abs(place), 1e-3)
+        sides = []
+        for at in (place - step, place + step):
+            branch = smooth_branch(model.log_density, point | {y: sympy.Float(at)})
+            value = number(branch, point | {y: sympy.Float(at)})
+            sides.append(value == value and value != -float("inf"))
+        if sides[0] != sides[1]:
+            p = min(moving, key=str)
             raise IrregularModel(
-                f"the density vanishes beyond a point that depends on {p}, so the support moves with it and "
-                f"E[score] = 0 fails; hold {p} fixed: leave it out of `parameters`"
+                f"the density vanishes beyond {y} = {kink}, which moves with {p}, so E[score] = 0 fails and the Fisher "
+                f"metric does not exist; hold {p} fixed: leave it out of `parameters`"
             )
-
-
-def _vanishes(model: StatisticalModel, node: sympy.Expr) -> bool:
-    branches = [v for v, _ in node.args] if isinstance(node, sympy.Piecewise) else [S.Zero, S.One]
-    return any(
-        model.log_density.xreplace({node: b}).has(S.NegativeInfinity, S.ComplexInfinity, S.NaN) for b in branches
-    )
 
 
 def fisher_metric(model: StatisticalModel, budget: Budget) -> sympy.ImmutableMatrix:
     """The closed form; see `StatisticalModel.fisher_metric`."""
     require_fixed_support(model)
     engine = model.engine(budget)
+    require_no_moving_zero(model, engine.points[0])
     normal = gaussian.structure(model.log_density, model.axes)
     metric: sympy.Matrix | None = None
     if normal is not None:
@@ -93,7 +93,18 @@ def fisher_metric(model: StatisticalModel, budget: Budget) -> sympy.ImmutableMat
         if metric is not None and not all(is_closed(e) for e in metric):
             metric = None
     if metric is None:
-        metric = _entries(model, engine, budget)
+        each = len(model.axes) == 1
+        metric = _entries(model, engine, budget, each)
+        if not each:
+            # Quadrature over several coordinates is dear: the whole matrix first, entry by entry only if it fails.
+            try:
+                return _checked(model, engine, metric, budget)
+            except Disagreement:
+                metric = _entries(model, engine, budget, True)
+    return _checked(model, engine, metric, budget)
+
+
+def _checked(model: StatisticalModel, engine: Engine, metric: sympy.Matrix, budget: Budget) -> sympy.ImmutableMatrix:
     short = metric.applyfunc(lambda e: _shorter(e, budget))
     _confirm_metric(model, engine, short, budget)
     return sympy.ImmutableMatrix(short)
@@ -104,7 +115,7 @@ def _shorter(expression: sympy.Expr, budget: Budget) -> sympy.Expr:
     return expression if short is None else short
 
 
-def _entries(model: StatisticalModel, engine: Engine, budget: Budget) -> sympy.Matrix:
+def _entries(model: StatisticalModel, engine: Engine, budget: Budget, confirmed: bool) -> sympy.Matrix:
     size = model.dimension
     scores = list(model.score())
     smooth = not (model.log_density.has(*KINKED) and any(s.has(*KINKED) for s in scores))
@@ -116,16 +127,16 @@ def _entries(model: StatisticalModel, engine: Engine, budget: Budget) -> sympy.M
                 curvature = -differentiate(scores[i], model.parameters[j])
                 candidates.append(curvature)
             candidates.append(scores[i] * scores[j])
-            metric[i, j] = metric[j, i] = _first_closed(model, engine, candidates, budget)
+            metric[i, j] = metric[j, i] = _first_closed(engine, candidates, budget, confirmed)
     return metric
 
 
-def _first_closed(model: StatisticalModel, engine: Engine, candidates: list[sympy.Expr], budget: Budget) -> sympy.Expr:
+def _first_closed(engine: Engine, candidates: list[sympy.Expr], budget: Budget, confirmed: bool) -> sympy.Expr:
     failure: NoClosedForm | Disagreement | None = None
     for k, candidate in enumerate(candidates):
         share = Budget(max(budget.remaining * (0.6 if k + 1 < len(candidates) else 1.0), 0.01))
         try:
-            value = engine.expectation(candidate, share, confirmed=True)
+            value = engine.expectation(candidate, share, confirmed)
         except (NoClosedForm, Disagreement) as e:
             failure = e
             budget.attempts.extend(share.attempts)
@@ -137,8 +148,20 @@ def _first_closed(model: StatisticalModel, engine: Engine, candidates: list[symp
 
 
 def _confirm_metric(model: StatisticalModel, engine: Engine, metric: sympy.Matrix, budget: Budget) -> None:
-    """Hold the metric against quadrature of E[l_i l_j] at an interior point, and E[l_i] against zero."""
-    for point in engine.points:
+    """Hold the metric against quadrature of E[l_i l_j], and E[l_i] against zero, for every sign of the parameters."""
+    chosen = differing_points(engine.points)
+    rest = [p for p in engine.points if p not in chosen]
+    _confirm_at(model, metric, [*chosen[:1], *rest], budget)
+    for point in chosen[1:]:
+        try:
+            _confirm_at(model, metric, [point], budget)
+        except NoClosedForm:
+            continue
+
+
+def _confirm_at(model: StatisticalModel, metric: sympy.Matrix, points: Sequence[Point], budget: Budget) -> None:
+    """At the first of some points where the quadrature settles."""
+    for point in points:
         try:
             means, products, slack = score_moments(model, point)
         except (NumericFailure, ArithmeticError, ValueError, TypeError):
@@ -154,7 +177,11 @@ def _confirm_metric(model: StatisticalModel, engine: Engine, metric: sympy.Matri
             for j in range(i, model.dimension):
                 value = number(metric[i, j], point)
                 if not abs(value - products[i][j]) <= 2e-5 * scale[i] * scale[j] + 4 * slack[i][j] + 1e-9:
-                    if not _settled(model, point, products):
+                    again = _more_digits(model, point)
+                    if again is not None and abs(value - float(again[i][j])) <= 1e-5 * scale[i] * scale[j] + 1e-9:
+                        products = again
+                        continue
+                    if again is None or abs(float(again[i][j]) - products[i][j]) > 1e-5 * scale[i] * scale[j] + 1e-9:
                         break
                     raise Disagreement(
                         f"the closed form {metric[i, j]} of entry ({i}, {j}) of the Fisher metric is {value:.10g} at "
@@ -168,16 +195,14 @@ def _confirm_metric(model: StatisticalModel, engine: Engine, metric: sympy.Matri
     raise budget.no_closed_form("the Fisher metric (a candidate could not be confirmed by quadrature)")
 
 
-def _settled(model: StatisticalModel, point: Point, products: list[list[Any]]) -> bool:
-    """Whether other nodes give the same numbers; near the edge of regularity they do not."""
+def _more_digits(model: StatisticalModel, point: Point) -> list[list[Any]] | None:
+    """E[l_i l_j] with more digits; near the edge of regularity it differs from the floats."""
     if any(len(part.axes) > 1 for part in model._density.factors()):
-        return True
+        return None
     try:
-        _, again, _ = score_moments(model, point, 16)
+        return score_moments(model, point, 16)[1]
     except (NumericFailure, ArithmeticError, ValueError, TypeError):
-        return False
-    size = range(model.dimension)
-    return all(abs(float(again[i][j]) - products[i][j]) <= 1e-5 * abs(products[i][j]) + 1e-9 for i in size for j in size)
+        return None
 
 
 def score_moments(

@@ -80,9 +80,7 @@ def _joint(
         density = distribution.pdf(*sample)
     except (TypeError, ValueError, NotImplementedError, AttributeError) as e:
         raise InvalidModel(f"sympy.stats gives no density for {name}: {e}") from e
-    support = tuple(
-        S.Reals if isinstance(s, sympy.FiniteSet) is False and s == S.Reals else s for s in sets
-    )
+    support = tuple(S.Reals if isinstance(s, sympy.FiniteSet) is False and s == S.Reals else s for s in sets)
     return _plain_log(density), sample, support
 
 

@@ -194,13 +194,23 @@ def _residues(function: sympy.Expr, x: sympy.Symbol, point: dict[sympy.Symbol, s
             return (up + 1 / up) / 2
         return (up - 1 / up) / (2 * S.ImaginaryUnit)
 
-    flat = _only_harmonics(function, x).replace(lambda e: isinstance(e, (sympy.cos, sympy.sin)) and e.has(x), swap)
-    if flat.has(x):
+    harmonics = function.replace(lambda e: isinstance(e, _TRIG) and e.has(x), lambda e: _angle_sum(e, x))
+    marks = {n: sympy.Dummy("h") for n in harmonics.atoms(sympy.cos, sympy.sin) if n.has(x)}
+    marked = harmonics.xreplace(marks)
+    if marked.has(x):
         raise Declined("the angle itself is not periodic")
-    numerator, denominator = sympy.fraction(sympy.together(flat / z))
-    if not (numerator.is_polynomial(z) and denominator.is_polynomial(z)):
+    if not marked.is_rational_function(*marks.values()):
         raise Declined("not rational in exp(i x)")
-    content, factors = sympy.factor_list(sympy.expand(denominator), z)
+    # In lowest terms first: the powers of exp(i x) would hide common factors.
+    short = sympy.factor(sympy.cancel(sympy.together(marked)))
+    flat = S.One
+    for f in sympy.Mul.make_args(short):
+        base, exponent = f.as_base_exp()
+        flat *= sympy.factor(sympy.together(base.xreplace({m: swap(n) for n, m in marks.items()}))) ** exponent
+    numerator, denominator = sympy.fraction(sympy.powsimp(flat / z))
+    if not (numerator.is_polynomial(z) and denominator.is_polynomial(z)):
+        numerator, denominator = sympy.fraction(sympy.together(flat / z))
+    content, factors = _factors(denominator, z)
     total = S.Zero
     for index, (factor, multiplicity) in enumerate(factors):
         others = content * sympy.Mul(*(f**m for k, (f, m) in enumerate(factors) if k != index))
@@ -214,8 +224,25 @@ def _residues(function: sympy.Expr, x: sympy.Symbol, point: dict[sympy.Symbol, s
                 raise Declined("a pole on the circle")
             if place > 1:
                 continue
-            siblings = lead**multiplicity * sympy.Mul(*((z - r) ** (multiplicity * k) for r, k in roots.items() if r != root))
+            siblings = lead**multiplicity * sympy.Mul(
+                *((z - r) ** (multiplicity * k) for r, k in roots.items() if r != root)
+            )
             rest = numerator / (others * siblings)
             derivative = sympy.diff(rest, z, multiplicity - 1) / sympy.factorial(multiplicity - 1)
             total += sympy.cancel(sympy.expand(derivative.subs(z, root)))
     return 2 * sympy.pi * sympy.factor(sympy.together(total))
+
+
+def _factors(denominator: sympy.Expr, z: sympy.Symbol) -> tuple[sympy.Expr, list[tuple[sympy.Expr, int]]]:
+    """Content and irreducible factors in z of a product."""
+    content, found = S.One, {}
+    for f in sympy.Mul.make_args(denominator):
+        base, exponent = f.as_base_exp()
+        if not base.has(z):
+            content *= f
+            continue
+        inner, parts = sympy.factor_list(sympy.expand(base), z)
+        content *= inner**exponent
+        for part, multiplicity in parts:
+            found[part] = found.get(part, 0) + multiplicity * int(exponent)
+    return content, list(found.items())

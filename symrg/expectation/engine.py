@@ -15,7 +15,7 @@ from sympy import S
 from symrg.budget import Budget, Declined
 from symrg.errors import Disagreement, NoClosedForm
 from symrg.expectation import gaussian, iterated
-from symrg.expectation.confirm import confirm
+from symrg.expectation.confirm import confirm_everywhere
 from symrg.expectation.density import Density, split_logarithms
 from symrg.expectation.identities import NormalisationIdentities
 from symrg.expectation.interior import Point, find_points, interior_points, sign_from_domain
@@ -39,7 +39,7 @@ class Engine:
 
     def __init__(self, density: Density, parameters: Sequence[sympy.Symbol], budget: Budget):
         self.density = density
-        self.points: list[Point] = find_points(density, 4, (), budget)
+        self.points: list[Point] = find_points(density, 10 if len(density.axes) == 1 else 2, (), budget)
         self._parameters = tuple(p for p in parameters if not any(p in a.free_symbols for a in density.axes))
         self._frame = _Frame(density)
         self._inner = self._frame.density
@@ -98,7 +98,7 @@ class Engine:
                     continue
                 if checked is None:
                     continue
-            self._found[expression] = outward
+                self._found[expression] = outward
             return outward
         if refuted is not None:
             raise refuted
@@ -195,7 +195,7 @@ class Engine:
 
 def _confirmed(density: Density, expression: sympy.Expr, value: sympy.Expr, points: Sequence[Point]) -> bool:
     try:
-        confirm(density, expression, value, points)
+        confirm_everywhere(density, expression, value, points)
     except NumericFailure as e:
         raise Declined(f"not confirmed: {e}") from None
     return True

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import sympy
 from sympy import S
+from sympy.polys.matrices import DomainMatrix
 
 from symrg.budget import Declined
 from symrg.support import Axis
@@ -32,34 +33,30 @@ class Normal:
     @cached_property
     def covariance(self) -> sympy.ImmutableMatrix:
         """Inverse of the precision."""
-        return sympy.ImmutableMatrix(inverse(self.precision).applyfunc(_compact))
+        return sympy.ImmutableMatrix(inverse(self.precision))
 
     @cached_property
     def mean(self) -> sympy.ImmutableMatrix:
         """Centre of the quadratic form."""
-        return sympy.ImmutableMatrix((self.covariance * self.linear).applyfunc(_compact))
+        return sympy.ImmutableMatrix(product(self.covariance, self.linear))
 
     def fisher_metric(self, parameters: Sequence[sympy.Symbol]) -> sympy.Matrix:
         """d_i m^T P d_j m + tr(P d_i C P d_j C)/2 with mean m, covariance C and precision P (Slepian-Bangs)."""
         slopes = [self.mean.diff(p) for p in parameters]
-        # d C = - C dP C, so the trace needs no derivative of the covariance.
-        turns = [(self.precision.diff(p) * self.covariance).applyfunc(_compact) for p in parameters]
-        weighted = [self.precision * s for s in slopes]
-        size = len(parameters)
+        turns = [product(self.precision, self.covariance.diff(p)) for p in parameters]
+        weighted = [product(self.precision, s) if any(s) else s for s in slopes]
+        size, n = len(parameters), len(self.sample)
         metric = sympy.zeros(size, size)
         for i in range(size):
             for j in range(i, size):
-                value = (slopes[i].T * weighted[j])[0]
-                trace = sum(
-                    (
-                        turns[i][a, b] * turns[j][b, a]
-                        for a in range(len(self.sample))
-                        for b in range(len(self.sample))
-                        if turns[i][a, b] != 0 and turns[j][b, a] != 0
-                    ),
-                    S.Zero,
-                )
-                metric[i, j] = metric[j, i] = _compact(value + trace / 2)
+                terms = [slopes[i][a] * weighted[j][a] for a in range(n) if slopes[i][a] != 0]
+                terms += [
+                    turns[i][a, b] * turns[j][b, a] / 2
+                    for a in range(n)
+                    for b in range(n)
+                    if turns[i][a, b] != 0 and turns[j][b, a] != 0
+                ]
+                metric[i, j] = metric[j, i] = _compact(sympy.Add(*terms))
         return metric
 
     def expectation(self, expression: sympy.Expr) -> sympy.Expr:
@@ -148,13 +145,22 @@ def _singular(matrix: sympy.Matrix) -> bool:
 
 
 def inverse(matrix: sympy.Matrix) -> sympy.Matrix:
-    """Inverse by cofactors over the common denominator of the entries."""
+    """Inverse over the field of rational functions of the entries' symbols, every entry in lowest terms."""
     size = matrix.shape[0]
     if size == 1:
         return sympy.Matrix([[1 / matrix[0]]])
     if matrix.is_diagonal():
         return sympy.diag(*[1 / matrix[i, i] for i in range(size)])
-    return matrix.inv(method="ADJ") if size <= 4 else matrix.inv(method="LU")
+    return DomainMatrix.from_Matrix(sympy.Matrix(matrix)).to_field().inv().to_Matrix().applyfunc(_compact)
+
+
+def product(left: sympy.Matrix, right: sympy.Matrix) -> sympy.Matrix:
+    """Matrix product with every entry in lowest terms."""
+    if left.is_diagonal():
+        return sympy.Matrix(left * right).applyfunc(_compact)
+    a, b = DomainMatrix.from_Matrix(sympy.Matrix(left)), DomainMatrix.from_Matrix(sympy.Matrix(right))
+    a, b = a.unify(b)
+    return (a.to_field() * b.to_field()).to_Matrix().applyfunc(_compact)
 
 
 def _compact(expression: sympy.Expr) -> sympy.Expr:

@@ -16,9 +16,9 @@ from sympy import S
 
 from symrg.budget import Declined
 from symrg.expectation.density import KINKED
+from symrg.expectation.factorials import rewrite_factorials
 from symrg.expectation.numeric import number
 from symrg.expectation.special import differentiate
-from symrg.expectation.factorials import rewrite_factorials
 
 Features = dict[sympy.Expr, sympy.Expr]
 

@@ -336,8 +336,8 @@ class LineIntegrator:
             return change(u + c, u, Interval(*HALF))
 
         def scaled() -> sympy.Expr:
-            if self.sign(c) <= 0:
-                raise Declined("a ray from a negative number")
+            if not c.is_positive:
+                raise Declined("a ray from a number that may be negative")
             return change(c * u, u, Interval(*TAIL))
 
         if not bases and shape.powers <= {S.One, S(2)} and shape.powers >= {S(2)}:
@@ -568,7 +568,8 @@ def _planck(terms: list[Term], x: sympy.Symbol, interval: Interval, shape: Struc
         if len(others) != 1 or t.log(x) or any(t.log(o) for o in others):
             return None
         base = others.pop()
-        if t.power(base) != -1:
+        order = -t.power(base)
+        if not (order.is_Integer and order > 0):
             return None
         constant, moving = base.as_independent(x, as_Add=True)
         ratio, e = moving.as_independent(x, as_Add=False)
@@ -588,6 +589,7 @@ def _planck(terms: list[Term], x: sympy.Symbol, interval: Interval, shape: Struc
             scale, shift, flip = -rate, b / -rate, 1
         else:
             # 1/(1 + rho e^{r x}) = rho e^{-r x}/(1 + rho e^{-r x}) for rho^2 = 1
-            scale, shift, flip = rate, b / rate + 1, rho
-        total += t.coefficient / constant * flip * fixed * scale ** (-s) * masters.bose(s, sympy.cancel(shift), sign)
+            scale, shift, flip = rate, b / rate + order, rho**order
+        weight = t.coefficient / constant**order * flip * fixed * scale ** (-s)
+        total += weight * masters.bose(s, sympy.cancel(shift), sign, int(order))
     return total

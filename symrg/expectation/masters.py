@@ -166,12 +166,28 @@ def _decline() -> sympy.Expr:
     raise Declined("a derivative in the order has no closed form here")
 
 
-def bose(s: sympy.Expr, b: sympy.Expr, sign: int) -> sympy.Expr:
-    """int_0^oo x^(s-1) exp(-b x) / (1 - sign exp(-x)) dx: Hurwitz zeta (sign 1), or its alternating sum (-1)."""
+def bose(s: sympy.Expr, b: sympy.Expr, sign: int, order: int = 1) -> sympy.Expr:
+    """int_0^oo x^(s-1) exp(-b x) (1 - sign exp(-x))^(-order) dx.
+
+    The binomial series makes it a sum of Hurwitz zeta functions (sign 1) or of their alternating sums (sign -1).
+    """
+    k = sympy.Dummy("k")
+    weight = sympy.Poly(sympy.expand(sympy.Mul(*((k - b + j) for j in range(1, order)))), k)
+    total = S.Zero
+    for (power,), coefficient in weight.terms():
+        total += coefficient * _dirichlet(s - power, b, sign)
+    return _finite(sympy.gamma(s) * total / sympy.factorial(order - 1))
+
+
+def _dirichlet(s: sympy.Expr, b: sympy.Expr, sign: int) -> sympy.Expr:
+    """sum over k >= 0 of sign^k (k + b)^(-s)."""
+    if b.is_Integer and b >= 1:
+        first = int(b)
+        head = sympy.Add(*(sympy.Integer(sign) ** (j - 1) * sympy.Integer(j) ** (-s) for j in range(1, first)))
+        if sign == 1:
+            return sympy.zeta(s) - head
+        eta = sympy.log(2) if s == 1 else (1 - 2 ** (1 - s)) * sympy.zeta(s)
+        return (-1) ** (first - 1) * (eta - head)
     if sign == 1:
-        tail = sympy.zeta(s) if b == 1 else sympy.zeta(s, b)
-    elif b == 1:
-        tail = (1 - 2 ** (1 - s)) * sympy.zeta(s) if s != 1 else sympy.log(2)
-    else:
-        tail = 2 ** (-s) * (sympy.zeta(s, b / 2) - sympy.zeta(s, (b + 1) / 2))
-    return _finite(sympy.gamma(s) * tail)
+        return sympy.zeta(s, b)
+    return 2 ** (-s) * (sympy.zeta(s, b / 2) - sympy.zeta(s, (b + 1) / 2))

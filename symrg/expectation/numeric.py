@@ -66,7 +66,7 @@ _FLOAT = {
     "beta": lambda a, b: math.exp(math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)),
     "erfinv": _from_mpmath("erfinv"),
     "erfcinv": lambda x: float(mpmath.erfinv(1 - x)),
-    "besseli": _from_mpmath("besseli"),
+    "besseli": lambda n, x: float(mpmath.mp.besseli(abs(n) if n == int(n) else n, x)),
     "besselj": _from_mpmath("besselj"),
     "besselk": _from_mpmath("besselk"),
     "bessely": _from_mpmath("bessely"),
@@ -200,6 +200,11 @@ def numeric_axes(
 Vector = list[Any]
 
 
+def _is_finite(x: Any) -> bool:
+    """Whether a float or an mpf, of whatever exponent, is a finite real number."""
+    return bool(x - x == 0)
+
+
 class Quadrature:
     """Vector-valued integrals of `density * features` over a sample space.
 
@@ -226,6 +231,7 @@ class Quadrature:
         self._levels = levels
         self._size = 0
         self.evaluations = 0
+        self._known: dict[int, tuple[Any, Any, int]] = {}
 
     def integral(self) -> tuple[Vector, Vector]:
         """The integrals and their error estimates."""
@@ -238,9 +244,9 @@ class Quadrature:
                 values = self._integrand(*coordinates)
             except (ValueError, OverflowError, ZeroDivisionError, TypeError):
                 return []
-            if not math.isfinite(values[0]):
+            if not _is_finite(values[0]):
                 return []
-            return [v if math.isfinite(v) else self._a.convert(0) for v in values]
+            return [v if _is_finite(v) else self._a.convert(0) for v in values]
         return self._over(depth, coordinates)[0]
 
     def _over(self, depth: int, coordinates: Vector) -> tuple[Vector, Vector]:
@@ -260,7 +266,11 @@ class Quadrature:
             return self._sum(value, lower, upper, axis.step)
         breaks = sorted(b for b in (f(*coordinates) for f in axis.breaks) if lower < b < upper)
         edges = [lower, *breaks, upper]
-        pieces = [self._line(value, a, b) for a, b in zip(edges, edges[1:])]
+        # Inner lines resemble their neighbours: where the mass lies is looked up again only now and then.
+        pieces = [
+            self._line(value, a, b, None if breaks or depth == len(self._axes) - 1 else depth)
+            for a, b in zip(edges, edges[1:])
+        ]
         total, _ = self._combine([(p[0], 1) for p in pieces])
         error, _ = self._combine([(p[1], 1) for p in pieces])
         return total, error
@@ -327,7 +337,9 @@ class Quadrature:
             result.append(partial + tail[i] / step + edge[i] / 2 - step * first / 12 + step**3 * third / 720)
         return result, [e + m * 1e-13 for e, m in zip(error, mass)]
 
-    def _line(self, value: Callable[[Any], Vector], lower: Any, upper: Any) -> tuple[Vector, Vector]:
+    def _line(
+        self, value: Callable[[Any], Vector], lower: Any, upper: Any, memory: int | None = None
+    ) -> tuple[Vector, Vector]:
         a = self._a
         if lower == -math.inf and upper == math.inf:
             place, scale = (lambda t: t), (lambda t: a.convert(1))
@@ -357,7 +369,13 @@ class Quadrature:
                 return []
             return [x * w for x in value(y)]
 
-        centre, width = self._peak(weighted, infinite)
+        if memory is not None and self._known.get(memory, (0, 0, 0))[2] > 0:
+            centre, width, age = self._known[memory]
+            self._known[memory] = (centre, width, age - 1)
+        else:
+            centre, width = self._peak(weighted, infinite)
+            if memory is not None:
+                self._known[memory] = (centre, width, 12)
         return self._trapezoid(weighted, centre, width, infinite)
 
     def _peak(self, weighted: Callable[[Any], Vector], infinite: bool) -> tuple[Any, Any]:
@@ -434,7 +452,7 @@ class Quadrature:
                         break
                     u += stride
 
-        step = a.convert(0.25)
+        step = a.convert(0.5 if len(self._axes) > 1 and self._tolerance > 1e-9 else 0.25)
         sweep(step, a.convert(0), step)
         previous = [x * step for x in total]
         estimate, error = previous, [abs(x) for x in previous]

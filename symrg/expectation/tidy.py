@@ -9,7 +9,17 @@ from sympy import S
 
 from symrg.budget import OutOfTime, within
 
-DEBRIS = (sympy.Integral, sympy.Min, sympy.Max, sympy.Sum, sympy.Limit, sympy.Piecewise, sympy.Subs, sympy.Derivative, sympy.Order)
+DEBRIS = (
+    sympy.Integral,
+    sympy.Min,
+    sympy.Max,
+    sympy.Sum,
+    sympy.Limit,
+    sympy.Piecewise,
+    sympy.Subs,
+    sympy.Derivative,
+    sympy.Order,
+)
 
 
 def is_closed(expression: sympy.Expr) -> bool:
@@ -25,9 +35,7 @@ def cost(expression: sympy.Expr) -> int:
 def gamma_ratio(expression: sympy.Expr) -> sympy.Expr:
     """Gamma and polygamma functions whose arguments differ by integers, in terms of the lowest of them."""
     if expression.has(sympy.beta, sympy.factorial, sympy.binomial):
-        expression = expression.replace(
-            sympy.beta, lambda a, b: sympy.gamma(a) * sympy.gamma(b) / sympy.gamma(a + b)
-        )
+        expression = expression.replace(sympy.beta, lambda a, b: sympy.gamma(a) * sympy.gamma(b) / sympy.gamma(a + b))
         expression = expression.replace(sympy.factorial, lambda n: sympy.gamma(n + 1))
         expression = expression.replace(
             sympy.binomial, lambda n, k: sympy.gamma(n + 1) / sympy.gamma(k + 1) / sympy.gamma(n - k + 1)
@@ -69,7 +77,7 @@ def bessel_reduced(expression: sympy.Expr) -> sympy.Expr:
     for kind, sign in ((sympy.besseli, -1), (sympy.besselk, 1)):
         nodes = expression.atoms(kind)
         if kind is sympy.besselk:
-            turned = {n: kind(-n.args[0], n.args[1]) for n in nodes if n.args[0].could_extract_minus_sign()}
+            turned = {n: kind(-n.args[0], n.args[1]) for n in nodes if _points_down(n.args[0])}
             expression = expression.xreplace(turned)
             nodes = expression.atoms(kind)
         groups: dict[tuple[sympy.Expr, sympy.Expr, sympy.Expr], list[sympy.Expr]] = {}
@@ -92,6 +100,11 @@ def bessel_reduced(expression: sympy.Expr) -> sympy.Expr:
         if swaps:
             expression = expression.xreplace(swaps)
     return expression
+
+
+def _points_down(order: sympy.Expr) -> bool:
+    offset, base = sympy.expand(order).as_coeff_Add()
+    return bool(base.could_extract_minus_sign() if base != 0 else offset < 0)
 
 
 def tidy(expression: sympy.Expr, seconds: float = 2.0) -> sympy.Expr:
