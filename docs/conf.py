@@ -22,6 +22,7 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+nb_render_markdown_format = "myst"
 nb_mime_priority_overrides = [("html", "text/latex", 5)]
 
 autodoc_typehints = "none"
