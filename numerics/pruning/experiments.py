@@ -138,6 +138,7 @@ SETTINGS: dict[str, Setting] = {
         None,
         {
             "shells": {"shells": 16, "iterations": 40},
+            "block shells": {"shells": 20, "iterations": 40, "rule": "block"},
             "block shells, data": {"shells": 20, "iterations": 40, "rule": "block", "steps": 2, "targets": True},
         },
     ),
@@ -165,7 +166,7 @@ def run_seed(
     training, testing = digits.split(test, seed)
     x, y = training.inputs(), testing.inputs()
     network = chosen.train(x, seed)
-    rows = sweep(network, x, y, rules=rules, fractions=fractions, layers=_saliency_layers(network, chosen), seed=seed)
+    rows = sweep(network, x, y, rules=rules, fractions=fractions, layers=choose_layers(network, chosen), seed=seed)
     if integrate:
         base = autoencoder.mean_squared_error(network, y)
         for label, options in chosen.integrate.items():
@@ -177,7 +178,8 @@ def run_seed(
     return rows
 
 
-def _saliency_layers(network: nn.Module, setting: Setting) -> tuple[str, ...]:
+def choose_layers(network: nn.Module, setting: Setting) -> tuple[str, ...]:
+    """The parameters that a setting chooses from: its own list, or all weight matrices."""
     if setting.layers is not None:
         return setting.layers
     return tuple(n for n, p in network.named_parameters() if p.dim() >= 2)
