@@ -35,6 +35,17 @@ def leads_negative(term: Expr) -> bool:
     return bool(term.as_coeff_Mul()[0].is_negative)
 
 
+def turns_well(base: Expr, exponent: Expr) -> bool:
+    """Whether a sum to an odd power may take up a minus sign: where no more of its terms are negative for it.
+
+    Below a bar 1 - p stays as it is and p - 1 is turned round: what stands there is meant to be positive.
+    """
+    if not exponent.is_positive:
+        return base.as_coeff_Add()[0].is_negative is True
+    negative = sum(map(leads_negative, base.args))
+    return 2 * negative >= len(base.args)
+
+
 def _degree(term: Expr, small: set[Any]) -> float:
     powers = term.as_powers_dict()
     degree = sum(powers[s] for s in small if s in powers)

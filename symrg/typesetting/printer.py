@@ -20,7 +20,7 @@ from sympy.printing.precedence import PRECEDENCE, precedence_traditional
 
 from symrg.typesetting.delimiters import fit_delimiters
 from symrg.typesetting.names import function_name, is_greek, symbol_name
-from symrg.typesetting.order import is_displacement, leads_negative, natural_order
+from symrg.typesetting.order import is_displacement, leads_negative, natural_order, turns_well
 
 _HALF = Rational(1, 2)
 _LONG_NUMERATOR = 110  # characters of LaTeX: a longer sum stands beside its fraction
@@ -422,10 +422,12 @@ def _coefficient(expr: Expr) -> tuple[Any, list[tuple[Expr, Expr]]]:
             coefficient *= Integer(int(factor)) if factor.is_Float and float(factor).is_integer() else factor
         elif isinstance(factor, sympy.exp):
             factors.append((S.Exp1, factor.args[0]))
-        elif isinstance(factor, Pow):
-            factors.append(factor.args)
         else:
-            factors.append((factor, S.One))
+            base, exponent = factor.as_base_exp() if isinstance(factor, Pow) else (factor, S.One)
+            if isinstance(base, Add) and exponent in (1, -1) and not base.has(sympy.Float):
+                content, base = base.primitive()
+                coefficient *= content**exponent
+            factors.append((base, exponent))
     return coefficient, factors
 
 
@@ -478,7 +480,7 @@ def _oriented(negative: bool, factors: list[tuple[Expr, Expr]]) -> tuple[bool, l
         turn(i)
         negative = not negative
     if negative:
-        for i in candidates(0)[:1]:
+        for i in [i for i in candidates(0) if turns_well(*factors[i])][:1]:
             turn(i)
             negative = False
     return negative, factors

@@ -8,7 +8,7 @@ import sympy
 from sympy.printing.pretty.pretty import PrettyPrinter
 from sympy.printing.pretty.stringpict import prettyForm
 
-from symrg.typesetting.order import natural_order
+from symrg.typesetting.order import natural_order, turns_well
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -26,7 +26,7 @@ class TerminalPrinter(PrettyPrinter):
             for factor in product.args:
                 base, exponent = factor.as_base_exp()
                 mixed = base.is_Add and any(t.as_coeff_Mul()[0].is_negative for t in base.args)
-                if mixed and exponent.is_Integer and exponent % 2 == 1:
+                if mixed and exponent.is_Integer and exponent % 2 == 1 and turns_well(base, exponent):
                     turned = sympy.Mul(-1, product / factor) * sympy.Pow(sympy.Add(*[-t for t in base.args]), exponent)
                     if turned.as_coeff_Mul()[0].is_positive:
                         return super()._print_Mul(turned)

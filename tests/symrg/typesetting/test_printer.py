@@ -28,6 +28,8 @@ P = sp.Function("p")
         (-(mu - y) / sigma**2, r"\frac{y - \mu}{\sigma^{2}}"),
         (3 * x - x**2, r"3 x - x^{2}"),
         (p * (1 - p), r"p (1 - p)"),
+        (-1 / (1 - p), r"- \frac{1}{1 - p}"),
+        (-1 / (p * (p - 1)), r"\frac{1}{p (1 - p)}"),
         (sp.log(sigma), r"\ln \sigma"),
         (sp.log(sigma) * (x + 1), r"(x + 1) \ln \sigma"),
         (sp.log(x + y) ** 2, r"\ln^{2}(x + y)"),
