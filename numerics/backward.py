@@ -94,9 +94,9 @@ def _passage(generator: Generator, source: np.ndarray) -> np.ndarray:
             return _one_sided(backward[-2::-1], forward[-2::-1], loss[0], source[::-1])[::-1]
     import scipy.sparse.linalg
 
-    matrix = generator.matrix().T.tocsc()
+    matrix = generator.matrix(sharp=generator.advected).T.tocsc()
     try:
-        factor = scipy.sparse.linalg.splu(matrix, diag_pivot_thresh=0.0)
+        factor = scipy.sparse.linalg.splu(matrix, diag_pivot_thresh=1.0 if generator.advected else 0.0)
     except RuntimeError as reason:
         raise SolverFailure(f"from some cells no absorbing side is ever reached: {reason}") from None
     solution = factor.solve(-source)

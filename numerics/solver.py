@@ -21,6 +21,7 @@ from symrg.fokker_planck import FokkerPlanck
 
 __all__ = ["mean_first_passage_time", "solve", "steady_state"]
 
+NEGLIGIBLE = 1e-3  # negative share of the mass with which a steady state of third order is kept (and cut off)
 SCHEMES = ("auto", "positive", "high-order")
 
 
@@ -242,7 +243,8 @@ def steady_state(
             "numerics.spectrum for the slowest mode"
         )
     mass, method = _stationary(generator)
-    residual = float(np.abs(generator.matrix() @ mass.ravel()).sum())
+    matrix = generator.matrix(sharp="third" in method)
+    residual = float(np.abs(matrix @ mass.ravel()).sum())
     excess = refuse_coarse_mesh(generator, mass, "of the stationary state")
     from xarray import DataArray
 
@@ -257,19 +259,24 @@ def steady_state(
 
 def _stationary(generator) -> tuple[np.ndarray, str]:
     """The stationary mass and how it was found."""
+    if generator.advected:
+        sharp = _null_vector(generator, generator.matrix(sharp=True))
+        if -np.minimum(sharp, 0.0).sum() <= NEGLIGIBLE:
+            sharp = np.maximum(sharp, 0.0)
+            return sharp / sharp.sum(), "null vector of the sparse generator, advection of third order"
     balanced = balanced_mass(generator)
     if balanced is not None:
         return balanced, "detailed balance: products of ratios of rates"
-    return _null_vector(generator), "null vector of the sparse generator"
+    mass = np.maximum(_null_vector(generator, generator.matrix()), 0.0)
+    return mass / mass.sum(), "null vector of the sparse generator"
 
 
-def _null_vector(generator) -> np.ndarray:
+def _null_vector(generator, matrix) -> np.ndarray:
     """Solve L m = 0 with one equation replaced by the normalisation, and refine once."""
     import scipy.sparse
     import scipy.sparse.csgraph
     import scipy.sparse.linalg
 
-    matrix = generator.matrix()
     n = matrix.shape[0]
     count, labels = scipy.sparse.csgraph.connected_components(matrix, directed=True, connection="strong")
     closed = np.ones(count, bool)
@@ -299,7 +306,6 @@ def _null_vector(generator) -> np.ndarray:
     mass[keep] = solution
     if not np.all(np.isfinite(mass)):
         raise SolverFailure("the stationary equations have no finite solution on this grid; use a smaller domain")
-    mass = np.maximum(mass, 0.0)
     return (mass / mass.sum()).reshape(generator.grid.shape)
 
 

@@ -87,9 +87,9 @@ def _lowest(generator: Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
     import scipy.sparse
     import scipy.sparse.linalg
 
-    matrix = generator.matrix()
+    matrix = generator.matrix(sharp=generator.advected)
     n = matrix.shape[0]
-    reversible = balanced_mass(generator)
+    reversible = None if generator.advected else balanced_mass(generator)
     if reversible is not None and float(reversible.min()) > 1e-250:
         root = np.sqrt(reversible.ravel())
         symmetric = scipy.sparse.diags(1 / root) @ matrix @ scipy.sparse.diags(root)

@@ -210,6 +210,21 @@ def test_a_steady_state_with_current_against_the_lyapunov_equation():
     assert "null vector" in result.attrs["method"]
 
 
+def test_the_steady_state_of_kramers_equation_is_the_canonical_density():
+    # dx = v dt, dv = (x - x^3 - v) dt + noise: exp(-(v^2/2 + V)/T), with no diffusion along x
+    equation = FokkerPlanck((x, y), [y, x - x**3 - y], [[0, 0], [0, half]], time=t)
+    errors = []
+    for n in (48, 96):
+        result = steady_state(equation, {x: (-3, 3), y: (-4.5, 4.5)}, n)
+        X, V = mesh(result)
+        exact = np.exp(-2 * (V**2 / 2 + X**4 / 4 - X**2 / 2))
+        exact /= exact.sum() * 6 / n * 9 / n
+        errors.append(float(np.abs(result.values - exact).sum()) * 6 / n * 9 / n)
+    assert errors[1] < 3e-3
+    assert np.log2(errors[0] / errors[1]) > 1.7
+    assert result.values.min() >= 0
+
+
 def test_mixed_sides_in_two_dimensions():
     # free diffusion in a strip: absorbing in x (survival of the first mode), reflecting or periodic in y
     start = sp.pi / 2 * sp.sin(sp.pi * x) * (1 + sp.cos(2 * sp.pi * y) / 2)

@@ -34,6 +34,14 @@ def test_a_rotation_has_complex_pairs():
     assert modes.frequency.values[1:] == pytest.approx([3, 3], rel=4e-2)
 
 
+def test_kramers_oscillator_has_the_eigenvalues_of_its_drift():
+    # dx = v, dv = -x - v: (-1 +- i sqrt 3) / 2, and no diffusion along x (Risken, sec. 10.2)
+    equation = FokkerPlanck((x, y), [y, -x - y], [[0, 0], [0, 1]], time=t)
+    modes = spectrum(equation, {x: (-6, 6), y: (-6, 6)}, 48, count=3)
+    assert modes.rate.values[1:] == pytest.approx([0.5, 0.5], rel=2e-2)
+    assert modes.frequency.values[1:] == pytest.approx([0.866, 0.866], rel=1e-2)
+
+
 def test_diffusion_between_absorbing_sides():
     modes = spectrum(FokkerPlanck((x,), [0], [[1]], time=t), {x: (0, 1)}, 200, boundary="absorbing", count=3)
     assert modes.rate.values == pytest.approx(np.pi**2 * np.array([1, 4, 9]), rel=1e-3)
