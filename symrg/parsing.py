@@ -529,6 +529,8 @@ class _Builder:
         return relations[0] if len(relations) == 1 else sp.And(*relations)
 
     def relation(self, node: Node, kind: Callable[..., Any], a: Any, b: Any) -> Any:
+        if self.evaluate and a.is_number and not b.is_number and kind not in (sp.Eq, sp.Ne):
+            return kind(a, b).reversed  # 0 < x as x > 0, which is what Python makes of it
         return kind(a, b, evaluate=self.evaluate)
 
     def truth(self, node: Node) -> Any:

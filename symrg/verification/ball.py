@@ -350,8 +350,8 @@ def _tight(pair: _Sides, left: acb, right: acb, ball: acb) -> bool:
     if not radius < limit:
         return False
     size = max(left.abs_lower(), right.abs_lower())
-    if size > 0:
-        return bool(radius < limit * size) or bool(size > 1)
+    if size > 0:  # a side that is itself tiny is asked for relative accuracy, as far as the precision goes
+        return bool(radius < limit * size) or bool(size > 1) or ctx.prec >= 4500
     return ctx.prec >= 420 or pair.zero
 
 

@@ -14,6 +14,7 @@ from sympy.core.relational import Relational
 from symrg.budget import Declined
 from symrg.verification.checker import FORMAT
 from symrg.verification.judgement import Verdict
+from symrg.verification.landmarks import landmarks
 from symrg.verification.reading import Reading, evaluated
 from symrg.verification.witness import Evidence, Outcome
 
@@ -69,7 +70,11 @@ def tree(expr: sp.Basic, names: dict[sp.Basic, str]) -> list[Any]:
             body = expr.func(expr.function, *inner) if inner else expr.function
             name = f"b{len(names)}"
             bound = {**names, limit[0]: name}
-            return [kind.lower(), tree(body, bound), name, tree(limit[1], names), tree(limit[2], names)]
+            parts = [kind.lower(), tree(body, bound), name, tree(limit[1], names), tree(limit[2], names)]
+            infinite = limit[1].is_infinite or limit[2].is_infinite
+            if isinstance(expr, sp.Integral) and infinite and not inner:
+                parts.append(["marks", *(tree(m, names) for m in landmarks(expr.function, limit[0]))])
+            return parts
     if isinstance(expr, sp.Piecewise):
         return ["piecewise", *(["case", tree(v, names), tree(c, names)] for v, c in expr.args)]
     if isinstance(expr, sp.Function) and type(expr).__module__.startswith("sympy."):

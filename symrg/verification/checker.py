@@ -103,9 +103,10 @@ def _outcome(claim: dict[str, Any]) -> tuple[bool | None, str]:
             values = {name: _value(tree, {}) for name, tree in point["values"].items()}
             _allowed(claim, point, values)
             left, right = claim["pairs"][int(point["element"])]
-            difference = _value(left, values) - _value(right, values)
+            first, second = _value(left, values), _value(right, values)
+            difference = first - second
             limit = arb(point["radius"]) if claim["status"] == "holds" else None
-            ok, why, was_floating = _compare(difference, claim["relation"], claim["status"], limit, (left, right))
+            ok, why, was_floating = _compare(difference, claim, limit, (left, right), 1 + abs(first))
         finally:
             ctx.prec = before
         floating |= was_floating
@@ -116,7 +117,8 @@ def _outcome(claim: dict[str, Any]) -> tuple[bool | None, str]:
     return True, f"{checked} points agree {how}"
 
 
-def _compare(ball: acb, relation: str, status: str, limit: Any, sides: Any) -> tuple[bool, str, bool]:
+def _compare(ball: acb, claim: dict[str, Any], limit: Any, sides: Any, scale: arb) -> tuple[bool, str, bool]:
+    relation, status = claim["relation"], claim["status"]
     floating = any(_has_infinite(s) for s in sides)
     if not ball.is_finite():
         return False, "the difference has no finite value", floating
@@ -126,7 +128,7 @@ def _compare(ball: acb, relation: str, status: str, limit: Any, sides: Any) -> t
             return not zero, "the difference isn't shown to differ from 0", floating
         if not zero:
             return False, f"left minus right is {ball.str(10)}", floating
-        allowed = arb(10) ** -15 if floating else limit * 1000 + arb(10) ** -50
+        allowed = scale * arb(10) ** -12 if floating else limit * 1000 + arb(10) ** -50
         radius = ball.real.rad() + ball.imag.rad()
         return bool(radius <= allowed), f"the radius {radius.str(5)} is larger than certified", floating
     sign = -1 if relation in (">", ">=") else 1
@@ -251,12 +253,14 @@ def _has_infinite(tree: Any) -> bool:
 
 def _integral(rest: list[Any], env: dict[str, acb]) -> acb:
     """By mpmath's quadrature: another method than the certificate's, with its own error estimate."""
-    body, variable, low, high = rest
+    body, variable, low, high, *more = rest
     with mpmath.workdps(25):
-        ends = [
+        ends: list[Any] = [
             mpmath.inf if t[0] == "oo" else -mpmath.inf if t[0] == "-oo" else _mp(_value(t, env)) for t in (low, high)
         ]
-        if all(mpmath.isinf(e) for e in ends):
+        marks = [mpmath.re(_mp(_value(t, env))) for t in (more[0][1:] if more else ())]
+        ends[1:1] = sorted(m for m in marks if ends[0] < m < ends[1])
+        if len(ends) == 2 and all(mpmath.isinf(e) for e in ends):
             ends.insert(1, mpmath.mpf(0))
 
         def value(x: Any) -> Any:

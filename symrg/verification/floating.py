@@ -7,6 +7,7 @@ is computed at two precisions; their difference is the error estimate, and the t
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from sympy.core.relational import Relational
 
 from symrg.budget import Budget, Declined, OutOfTime, within
 from symrg.verification.instances import instances
+from symrg.verification.landmarks import landmarks
 from symrg.verification.points import Domain, Values, changes_of_form
 from symrg.verification.reading import Reading
 from symrg.verification.witness import Evidence, Outcome, shown, undecided
@@ -25,6 +27,7 @@ _SEED_SHIFT = 7919  # its points aren't the ball witness's
 _LOW, _HIGH = 50, 80  # decimal digits
 _LOW_HARD, _HIGH_HARD = 20, 30
 _MARGIN = 1000  # times the error estimate
+_PEAK: ContextVar[list[Any]] = ContextVar("largest summand so far", default=[mpmath.mpf(0)])  # noqa: B039
 
 
 @dataclass(frozen=True)
@@ -106,19 +109,23 @@ class FloatingWitness:
 def _difference(lhs: sp.Expr, rhs: sp.Expr, values: Values, low: int, high: int) -> tuple[Any, Any] | None:
     """Left minus right and its tolerance, None where a side has no value or its error isn't small."""
     found = []
+    token = _PEAK.set([mpmath.mpf(0)])
     try:
         for digits in (low, high):
             with mpmath.workdps(digits + 10):
                 env = {s: value_of(v, {}) for s, v in values.items()}
                 found.append((value_of(lhs, env), value_of(rhs, env)))
+        peak = _PEAK.get()[0]
     except (ValueError, ZeroDivisionError, OverflowError, TypeError, mpmath.libmp.NoConvergence, KeyError):
         return None
+    finally:
+        _PEAK.reset(token)
     with mpmath.workdps(high + 10):
         (a, b), (c, d) = found
         if not all(mpmath.isfinite(v) for v in (a, b, c, d)):
             return None
         scale = max(abs(c), abs(d))
-        error = max(abs(a - c), abs(b - d), scale * mpmath.mpf(10) ** -high)
+        error = max(abs(a - c), abs(b - d), max(scale, peak) * mpmath.mpf(10) ** -high)
         tolerance = _MARGIN * error
         if tolerance > max(scale, mpmath.mpf(10) ** (-low // 2)) * mpmath.mpf(10) ** -10:
             return None
@@ -150,7 +157,10 @@ def value_of(expr: sp.Basic, env: dict[sp.Basic, Any]) -> Any:
     if name in _NUMBERS:
         return _NUMBERS[name]()
     if isinstance(expr, sp.Add):
-        return mpmath.fsum(value_of(a, env) for a in expr.args)
+        terms = [value_of(a, env) for a in expr.args]
+        peak = _PEAK.get()
+        peak[0] = max(peak[0], *(abs(t) for t in terms))  # what cancels away is lost, and no second precision tells
+        return mpmath.fsum(terms)
     if isinstance(expr, sp.Mul):
         return mpmath.fprod(value_of(a, env) for a in expr.args)
     if isinstance(expr, sp.Pow):
@@ -240,7 +250,6 @@ def _breaks(body: sp.Expr, variable: sp.Symbol, env: dict[sp.Basic, Any], a: Any
     """Zeros inside of what changes the form of the integrand, and the middle of a Gaussian, where they are linear."""
     found = []
     places = [p for p in changes_of_form([body]) if variable in p.free_symbols]
-    places += [e.args[0].diff(variable) for e in body.atoms(sp.exp) if variable in e.free_symbols]
     for place in places:
         slope = sp.expand(place).diff(variable)
         if not slope.is_zero and variable not in slope.free_symbols:
@@ -250,6 +259,14 @@ def _breaks(body: sp.Expr, variable: sp.Symbol, env: dict[sp.Basic, Any], a: Any
                 continue
             if mpmath.im(root) == 0 and a < mpmath.re(root) < b:
                 found.append(mpmath.re(root))
+    if mpmath.isinf(a) or mpmath.isinf(b):
+        for mark in landmarks(body, variable):
+            try:
+                value = value_of(mark, env)
+            except (Declined, ZeroDivisionError, TypeError, KeyError):
+                continue
+            if mpmath.im(value) == 0 and a < mpmath.re(value) < b:
+                found.append(mpmath.re(value))
     return sorted(set(found))[:10]
 
 

@@ -126,6 +126,12 @@ def judge(claim: Claim, evidence: tuple[Evidence, ...]) -> Verdict:
     """The verdict that the evidence supports."""
     refuting = [e for e in evidence if e.outcome is Outcome.REFUTED]
     confirming = [e for e in evidence if e.outcome is Outcome.HOLDS]
+    if refuting and confirming and not any(e.proof for e in refuting):
+        against = "; ".join(f"{e.witness}: {e.reason}" for e in refuting)
+        reason = (
+            f"the witnesses contradict each other: {', '.join(e.witness for e in confirming)} confirmed it; {against}"
+        )
+        return Verdict(claim, "undecided", evidence, reason=reason)
     if refuting:
         worst = max(refuting, key=lambda e: e.proof)
         reason = worst.reason

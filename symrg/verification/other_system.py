@@ -30,8 +30,9 @@ _ROUTES = (
     ("trigexpand", "ratsimp(trigsimp(trigexpand(r)))"),
     ("exponentialize", "ratsimp(exponentialize(r))"),
     ("minfactorial", "ratsimp(minfactorial(makefact(r)))"),
-    ("trigreduce", "ratsimp(trigreduce(r))"),
 )
+_PLAIN = ("ratsimp", "minfactorial")  # trigonometric routes take asin(sin v) for v
+_INVERSE = (sp.asin, sp.acos, sp.atan, sp.asinh, sp.acosh, sp.atanh, sp.log)
 _MARK = "symrg-reduced-by"
 
 
@@ -89,7 +90,8 @@ def script_for(reading: Reading) -> str:
             lines.append(f"assume({name} >= 0)$")
     for lhs, rhs in reading.pairs:
         lines.append(f"r: ({written(lhs, names)}) - ({written(rhs, names)})$")
-        choice = f'if r = 0 then "combination" else {"".join(_choice(n, c) for n, c in _ROUTES)}"none"'
+        routes = [r for r in _ROUTES if r[0] in _PLAIN] if (lhs - rhs).has(*_INVERSE) else _ROUTES
+        choice = f'if r = 0 then "combination" else {"".join(_choice(n, c) for n, c in routes)}"none"'
         lines.append(f'print("{_MARK}", {choice})$')
     return "\n".join([*lines, "quit()$", ""])
 

@@ -10,7 +10,7 @@ from symrg.parsing import parse
 from symrg.verification import Claim, verify
 from symrg.verification.equations_file import _TYPES
 
-FOLDER = Path(__file__).parent.parent / "refused"
+FOLDER = Path(__file__).parents[2] / "refused"
 
 
 def cases(name):
