@@ -214,7 +214,7 @@ def _propagator() -> Statement:
     )
 
 
-def _fokker_planck() -> Statement:
+def _fokker_planck() -> tuple[Statement, Statement]:
     flow = one_mode()
     _, rate = density_flow(flow)
     pair = two_modes()

@@ -15,6 +15,7 @@ from time import perf_counter
 from types import ModuleType
 from typing import Any, Protocol
 
+from derivations import fisher_pruning
 from derivations.report.builder import chapter, source_of
 from derivations.report.content import Block, Chapter, Entry, Finding, Report
 from symrg import __version__
@@ -80,8 +81,6 @@ def run(
         pdf: print the page to `report.pdf` too, where a browser is installed.
         monitor: is told how the work goes.
     """
-    from derivations import fisher_pruning
-
     begin = perf_counter()
     told = monitor or Silence()
     output = Path(output)
@@ -153,8 +152,6 @@ def _measured(module: ModuleType, told: Monitor) -> tuple[Sequence[Block], Seque
 
 def _pruning(seed: int, told: Monitor) -> tuple[Chapter, tuple[Entry, ...], list[Finding]]:
     """Train, measure the Fisher metric three ways, prune, draw."""
-    from derivations import fisher_pruning
-
     begin = perf_counter()
     told.start(fisher_pruning.title)
     part, entries, findings = fisher_pruning.experiment(seed, told.advance)
