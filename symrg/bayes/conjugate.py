@@ -79,7 +79,7 @@ def separate(log_density: Any, sample: Sequence[Symbol], parameters: Sequence[Sy
     """
     grouped: dict[Expr, Expr] = {}
     of_parameters, of_sample = sympy.S.Zero, sympy.S.Zero
-    expanded = sympy.expand(sympy.expand_log(sympy.expand(sympy.sympify(log_density)), force=True))
+    expanded = sympy.expand(sympy.expand_log(sympy.sympify(log_density), force=True))
     for term in sympy.Add.make_args(expanded):
         if not term.has(*sample):
             of_parameters += term
@@ -192,7 +192,7 @@ class _Form:
         self.theta = theta
         self.coefficients: dict[Expr, Expr] = {}
         self.constant = sympy.S.Zero
-        expanded = sympy.expand(sympy.expand_log(sympy.expand(log_weight), force=True))
+        expanded = sympy.expand(sympy.expand_log(log_weight, force=True))
         for term in sympy.Add.make_args(expanded):
             outer, inner = term.as_independent(*theta, as_Add=False)
             if not inner.has(*theta):

@@ -64,7 +64,8 @@ class LaplacePosterior(Typeset):
     @property
     def inverse_metric(self) -> ImmutableMatrix:
         """g^ij = I^ij(theta*)."""
-        return ImmutableMatrix(self.hessian.inv().applyfunc(sympy.simplify))
+        inverse = self.hessian.inv()
+        return ImmutableMatrix(inverse if len(self.parameters) == 1 else inverse.applyfunc(sympy.simplify))
 
     @property
     def mean(self) -> ImmutableMatrix:
@@ -138,6 +139,11 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
             cannot see, and what can still be said.
     """
     budget = Budget.of(budget)
+
+    def short(expression: Expr) -> Expr:
+        found = budget.attempt("simplify", sympy.simplify, expression, share=0.1) if expression.args else None
+        return expression if found is None else found
+
     theta, n = dynamics.parameters, len(dynamics.parameters)
     at = dict(zip(theta, dynamics.truth))
 
@@ -148,17 +154,17 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
             key = tuple(sorted(index))
             if key not in found:
                 value = sympy.diff(expression, *(theta[i] for i in key)).subs(at, simultaneous=True)
-                found[key] = sympy.simplify(value)
+                found[key] = short(value)
         return found
 
     second = taylor(dynamics.divergence, 2)
     hessian = ImmutableMatrix(n, n, lambda i, j: second[tuple(sorted((i, j)))])
-    if sympy.simplify(hessian.det()) == 0:
+    if short(hessian.det()) == 0:
         raise UnidentifiableModel(_unseen(hessian, theta))
     cubic, quartic = taylor(dynamics.divergence, 3), taylor(dynamics.divergence, 4)
     log_prior = sympy.expand_log(sympy.log(dynamics.prior), force=True)
     slope, bend = taylor(log_prior, 1), taylor(log_prior, 2)
-    g = hessian.inv().applyfunc(sympy.simplify)
+    g = hessian.inv().applyfunc(short)
 
     z = [sympy.Dummy(f"z{i}") for i in range(n)]
 
@@ -191,8 +197,8 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
     def pair(i: int, j: int) -> list[Expr]:
         return e2[(min(i, j), max(i, j))]
 
-    shift = ImmutableMatrix([sympy.simplify(e1[i][1]) for i in r])
-    spread = ImmutableMatrix(n, n, lambda i, j: sympy.simplify(pair(i, j)[2] - e1[i][1] * e1[j][1]))
+    shift = ImmutableMatrix([short(e1[i][1]) for i in r])
+    spread = ImmutableMatrix(n, n, lambda i, j: short(pair(i, j)[2] - e1[i][1] * e1[j][1]))
     third = {}
     for i, j, k in product(r, r, r):
         key = tuple(sorted((i, j, k)))
@@ -200,12 +206,12 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
             value = -sympy.Add(
                 *(g[i, a] * g[j, b] * g[k, c] * cubic[tuple(sorted((a, b, c)))] for a, b, c in product(r, r, r))
             )
-            third[key] = sympy.simplify(value)
+            third[key] = short(value)
     fourth = {}
     for index in product(r, repeat=4):
         key = tuple(sorted(index))
         if key not in fourth:
-            fourth[key] = sympy.simplify(_fourth(key, g, cubic, quartic))
+            fourth[key] = short(_fourth(key, g, cubic, quartic))
     return LaplacePosterior(
         theta,
         dynamics.truth,

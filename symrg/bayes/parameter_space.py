@@ -45,11 +45,24 @@ def limits_of(
             upper = sympy.S.Zero if p.is_nonpositive else sympy.oo
             for relation in domain:
                 inner = [q for q in relation.free_symbols if q in parameters]
-                if p not in inner or any(parameters.index(q) < k for q in inner):
+                if p not in inner:
                     continue
-                lower, upper = _narrowed(relation, p, lower, upper)
+                relation = _loosened(relation, [q for q in inner if parameters.index(q) < k])
+                if relation is not None:
+                    lower, upper = _narrowed(relation, p, lower, upper)
         limits.append((p, lower, upper))
     return tuple(limits)
+
+
+def _loosened(relation: Any, earlier: Sequence[Symbol]) -> Any:
+    """The relational with parameters that are integrated first at the bound where it asks least; None without one."""
+    for q in earlier:
+        slope = sympy.diff(relation.gts - relation.lts, q)
+        if (slope.is_nonpositive and q.is_nonnegative) or (slope.is_nonnegative and q.is_nonpositive):
+            relation = relation.subs(q, 0)
+        else:
+            return None
+    return relation if isinstance(relation, sympy.core.relational.Relational) else None
 
 
 def _narrowed(relation: Any, p: Symbol, lower: Expr, upper: Expr) -> tuple[Expr, Expr]:

@@ -22,6 +22,8 @@ from symrg.typesetting import Typeset, latex
 
 __all__ = ["Posterior", "posterior"]
 
+_INTEGRAL_SECONDS = 3.0  # for a normaliser that is none of the named ones
+
 
 @dataclass(frozen=True)
 class Posterior(Typeset):
@@ -162,7 +164,9 @@ def posterior(
         size: Expr = sympy.Integer(len(rows))
         sums = _sums(model, rows)
     else:
-        size = Symbol("n", integer=True, positive=True) if count is None else sympy.sympify(count)
+        taken = {s.name for s in (*theta, *model.log_density.free_symbols, *prior.free_symbols)}
+        name = next(c for c in ("n", "N", "n_obs") if c not in taken)
+        size = Symbol(name, integer=True, positive=True) if count is None else sympy.sympify(count)
         if size.is_nonnegative is False:
             raise DataError(f"count must not be negative, given {size}")
         parts = separate(model.log_density, y, theta)
@@ -223,7 +227,7 @@ def _total(log_weight: Expr, theta: tuple[Symbol, ...], bounds: Limits, what: st
             raise ImproperDensity(f"{what} is improper: {error}") from None
     if found is not None and _fits(found[0], bounds):
         return found[1] * found[0].normaliser
-    total = integrate_over(_exponential(log_weight, theta), bounds)
+    total = integrate_over(_exponential(log_weight, theta), bounds, _INTEGRAL_SECONDS)
     if total in (sympy.oo, sympy.zoo, sympy.nan) or total == 0:
         raise ImproperDensity(f"{what} is improper: its integral is {total}; give a proper prior, or more data")
     return total

@@ -174,7 +174,11 @@ def _power_exponential(value: Expr, x: Symbol, a: Expr, b: Expr, assume_converge
     outer, power, exponent = _split(value, x)
     if exponent == 0:
         return sympy.oo  # a power alone diverges at one end or the other
-    rate, c = (-exponent).as_independent(x, as_Add=False)
+    parts = [term.as_independent(x, as_Add=False) for term in sympy.Add.make_args(-exponent)]
+    c = parts[0][1]
+    rate = sympy.factor(sympy.Add(*(r for r, _ in parts)))
+    if any(other != c for _, other in parts):
+        raise Declined("the exponent is no single power")
     if not (c == x or (c.is_Pow and c.base == x and not c.exp.has(x))):
         raise Declined("the exponent is no single power")
     c = c.as_base_exp()[1]
