@@ -7,7 +7,6 @@ the step is driven by the same noise, so that the error of the step size is seen
 
 from __future__ import annotations
 
-import inspect
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -226,14 +225,14 @@ class _Run:
         if len(spans) == 1:
             self._follow(begin, out, merged, *spans[0])
         else:
-            advance_of(self.equation)  # compile before the threads ask for it
+            coefficients_of(self.equation)  # compile before the threads ask for it
             with ThreadPoolExecutor(len(spans)) as pool:
                 for job in [pool.submit(self._follow, begin, out, merged, a, b) for a, b in spans]:
                     job.result()
         return out
 
     def _follow(self, begin: np.ndarray, out: np.ndarray, merged: int, low: int, high: int) -> None:
-        advance = advance_of(self.equation)
+        coefficients = coefficients_of(self.equation)
         x = begin[low:high].copy()
         now, done = self.start, 0  # `done` counts steps of the finer clock
         for k, until in enumerate(self.times):
@@ -241,8 +240,18 @@ class _Run:
             if steps:
                 h = (until - now) / (steps // merged)
                 weak = self.scheme == "second-order"
-                failed = advance(
-                    x, low, steps // merged, done // merged, merged, now, h, self.theta, np.uint64(self.seed), weak
+                failed = langevin_steps.advance(
+                    coefficients,
+                    x,
+                    low,
+                    steps // merged,
+                    done // merged,
+                    merged,
+                    now,
+                    h,
+                    self.theta,
+                    np.uint64(self.seed),
+                    weak,
                 )
                 if failed >= 0:
                     raise SolverFailure(
@@ -273,16 +282,16 @@ def _positions(initial: Any, dimension: int, paths: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def advance_of(equation: FokkerPlanck) -> Any:
-    """The compiled function that advances paths of an equation (see `langevin_steps.advance`)."""
-    return define(source_of(equation), ("kernel", *_QUOTED), cache=True)["advance"]
-
-
-_QUOTED = ("coefficients", "factor", "euler", "second_order", "advance")
+def coefficients_of(equation: FokkerPlanck) -> Any:
+    """The compiled function that fills in drift and diffusion (see `langevin_steps.COEFFICIENTS`)."""
+    function = define(source_of(equation), ("kernel", "coefficients"), cache=True)["coefficients"]
+    function.compile(langevin_steps.COEFFICIENTS.args)
+    function.disable_compile()  # numba passes on the address of a function that has one signature
+    return function
 
 
 def source_of(equation: FokkerPlanck) -> str:
-    """The generated source: drift and diffusion of the equation, and the steps quoted from `langevin_steps`."""
+    """The generated source: drift and diffusion of the equation at one point."""
     n = equation.dimension
     expressions = [*equation.drift, *(equation.diffusion[i, j] for i in range(n) for j in range(i, n))]
     arguments = [*equation.coordinates, equation.time, *equation.parameters]
@@ -295,11 +304,8 @@ def source_of(equation: FokkerPlanck) -> str:
     else:
         body = f"    {', '.join(f'values[{i}]' for i in range(len(generated.results)))} = {call})"
     parts = [
-        "\n".join(
-            [*import_lines(generated), "", "import numpy as np", "", "from numerics.philox import fair, normals"]
-        ),
+        "\n".join(import_lines(generated)),
         "\n".join(kernel_lines(compiled.parameters, generated)),
         f"def coefficients(x, t, theta, values):\n{body}",
-        *(inspect.getsource(getattr(langevin_steps, name)).rstrip() for name in _QUOTED[1:]),
     ]
     return "\n\n\n".join(parts) + "\n"

@@ -1,7 +1,7 @@
-"""Steps of a stochastic equation, quoted into the source that is generated for each equation.
+"""Steps of a stochastic equation, compiled once per installation for all equations.
 
-The functions call `coefficients(x, t, theta, values)`, which the generated source defines: it fills `values` with
-mu^1.., mu^n and D^ij for i <= j. They are compiled together with it, so its body is inlined.
+The equation comes in as a compiled function `coefficients(x, t, theta, values)`, called through its address: it fills
+`values` with mu^1.., mu^n and D^ij for i <= j. That costs 9 ns a call and spares compiling the steps for each equation.
 
 Source: Kloeden, Platen, Numerical Solution of Stochastic Differential Equations (1992), secs. 14.1 and 15.1 (15.1.3:
 the explicit scheme of weak order two; the time is treated as one more coordinate).
@@ -12,15 +12,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba import njit, types
 
 from numerics.philox import fair, normals
 
+ROW = types.float64[::1]
+COEFFICIENTS = types.void(ROW, types.float64, ROW, ROW)
+"""The signature of `coefficients`."""
 
-def coefficients(x, t, theta, values):  # the generated source has its own
-    """Drift and diffusion at a point."""
-    raise NotImplementedError
+inner = njit(error_model="numpy", nogil=True)
 
 
+@inner
 def factor(values, n, noise):
     """Lower triangular s with s s^T = 2 D in `noise`; whether D is positive semidefinite."""
     k = n
@@ -47,7 +50,8 @@ def factor(values, n, noise):
     return True
 
 
-def euler(x, t, h, dw, theta, values, noise):
+@inner
+def euler(coefficients, x, t, h, dw, theta, values, noise):
     """One Euler-Maruyama step in place; whether it succeeded."""
     n = x.size
     coefficients(x, t, theta, values)
@@ -61,7 +65,8 @@ def euler(x, t, h, dw, theta, values, noise):
     return True
 
 
-def second_order(x, t, h, dw, theta, values, noise, drift, b, place, change, seed, path, step):
+@inner
+def second_order(coefficients, x, t, h, dw, theta, values, noise, drift, b, place, change, seed, path, step):
     """One step of Platen's explicit scheme of weak order two, in place; whether it succeeded.
 
     `values` to `change` are room to work in.
@@ -117,7 +122,21 @@ def second_order(x, t, h, dw, theta, values, noise, drift, b, place, change, see
     return True
 
 
-def advance(x, first, steps, done, merged, t, h, theta, seed, weak):
+@njit(
+    types.int64(
+        types.FunctionType(COEFFICIENTS),
+        types.float64[:, ::1],
+        *(types.int64,) * 4,
+        *(types.float64,) * 2,
+        ROW,
+        types.uint64,
+        types.boolean,
+    ),
+    error_model="numpy",
+    nogil=True,
+    cache=True,
+)
+def advance(coefficients, x, first, steps, done, merged, t, h, theta, seed, weak):
     """Advance paths by a number of steps, in place.
 
     Each increment joins `merged` normal numbers of a finer clock: the same noise drives a run with longer steps.
@@ -140,10 +159,24 @@ def advance(x, first, steps, done, merged, t, h, theta, seed, weak):
             now = t + s * h
             if weak:
                 good = second_order(
-                    row, now, h, dw, theta, values, noise, drift, b, place, change, seed, first + p, done + s
+                    coefficients,
+                    row,
+                    now,
+                    h,
+                    dw,
+                    theta,
+                    values,
+                    noise,
+                    drift,
+                    b,
+                    place,
+                    change,
+                    seed,
+                    first + p,
+                    done + s,
                 )
             else:
-                good = euler(row, now, h, dw, theta, values, noise)
+                good = euler(coefficients, row, now, h, dw, theta, values, noise)
             if good:
                 for a in range(n):
                     good = good and math.isfinite(row[a])

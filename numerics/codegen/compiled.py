@@ -145,8 +145,8 @@ def _flatten(item: Any, leaves: list[sp.Basic]) -> Shape:
 
 def _settled(leaf: sp.Basic) -> sp.Basic:
     """Derivatives carried out, so that what is left unevaluated has a reason."""
-    if leaf.has(sp.Derivative, sp.Subs):
-        leaf = leaf.doit(integrals=False, sums=False, deep=True) if not leaf.has(sp.Sum, sp.Product) else leaf
+    if leaf.has(sp.Derivative):
+        leaf = leaf.replace(lambda e: isinstance(e, sp.Derivative), lambda e: sp.diff(e.expr, *e.variable_count))
     return leaf
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import builtins
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from numerics.codegen.cache import KernelCache, digest
 
 
-def define(source: str, names: Sequence[str], cache: bool) -> dict[str, Callable[..., Any]]:
+def define(source: str, names: Sequence[str], cache: bool) -> dict[str, Any]:
     """The functions that a generated source defines, as numba dispatchers with the disk cache attached.
 
     Args:

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import sympy as sp
+from sympy.core.relational import Relational
 
 from numerics.codegen import stable as st
 
@@ -77,7 +78,7 @@ def _rebuilt(node: sp.Basic, done: dict[sp.Basic, sp.Basic]) -> sp.Basic:
     arguments = [done[a] for a in node.args]
     if all(a is b for a, b in zip(arguments, node.args)):
         return node
-    if isinstance(node, sp.Function) and not isinstance(node, sp.Piecewise):
+    if isinstance(node, (sp.Function, Relational, sp.Max, sp.Min)):
         return node.func(*arguments, evaluate=False)  # evaluation asks for assumptions, which is what takes long
     return node.func(*arguments)
 
@@ -372,7 +373,7 @@ def _with_erfc(u: sp.Expr, others: list[sp.Expr]) -> list[sp.Expr] | None:
         if isinstance(other, sp.exp):
             rest = [*others[:k], *others[k + 1 :]]
             w = other.args[0]
-            return [*rest, st.Erfcx(u) if sp.expand(w - u**2) == 0 else st.ExpErfc(w, u)]
+            return [*rest, st.Erfcx(u) if w == u**2 else st.ExpErfc(w, u)]
     return None
 
 

@@ -153,4 +153,4 @@ def test_the_source_is_readable_and_free_of_names():
     hostile = sp.Symbol("q'); import os #", positive=True)
     source = langevin.source_of(FokkerPlanck((x,), [-hostile * x], [[1]], t))
     assert "import os" not in source
-    assert "def second_order(" in source
+    assert "def kernel(a0, a1, a2):" in source
