@@ -120,7 +120,7 @@ def _break_factor(factor: str, limit: float, first: float) -> list[str]:
             lines[0] = f"{prefix}\\{size}l{widest.opening} {lines[0]}"
             lines[-1] = f"{lines[-1]} \\{size}r{widest.closing}{suffix}"
             return lines
-    rewritten = _fraction_in_front(factor)
+    rewritten = _denominator_behind(factor, limit) or _fraction_in_front(factor)
     return [factor] if rewritten is None else _break_term(rewritten, limit, first)
 
 
@@ -193,6 +193,38 @@ def _fraction_in_front(piece: str) -> str | None:
         if best is None or width(above) > best[0]:
             best = (width(above), text + piece[below_end + 1 :])
     return best[1] if best else None
+
+
+def _denominator_behind(piece: str, limit: float) -> str | None:
+    r"""``\frac{a}{c (long)^{2}} rest`` as ``\frac{a}{c} \left(long\right)^{-2} rest``, where `long` exceeds a line."""
+    for match in re.finditer(r"\\frac\{", piece):
+        if piece[: match.start()].count("{") != piece[: match.start()].count("}"):
+            continue
+        above_end = _closing_brace(piece, match.end() - 1)
+        below_end = _closing_brace(piece, above_end + 1) if piece[above_end + 1 : above_end + 2] == "{" else -1
+        if below_end < 0:
+            continue
+        above, below = piece[match.end() : above_end], piece[above_end + 2 : below_end]
+        if width(below) <= limit:
+            continue
+        power, rest = "1", ""
+        if len(split_terms(below)) > 1:
+            inner = below
+        else:
+            groups = _groups(below)
+            if not groups:
+                continue
+            widest = max(groups, key=lambda g: width(g.inner))
+            exponent = re.match(r"\^\{(\d+)\}", below[widest.end :])
+            if below[widest.end :].startswith("^") and not exponent:
+                continue
+            inner, power = widest.inner, exponent[1] if exponent else "1"
+            rest = f"{below[: widest.start]} {below[widest.end + (exponent.end() if exponent else 0) :]}".strip()
+        head = rf"\frac{{{above}}}{{{rest}}}" if rest else (above if len(split_terms(above)) == 1 else f"({above})")
+        head = "" if head == "1" else head
+        text = rf"{piece[: match.start()]}{head} \left({inner}\right)^{{-{power}}}{piece[below_end + 1 :]}"
+        return text.strip()
+    return None
 
 
 def _closing_brace(text: str, opening: int) -> int:

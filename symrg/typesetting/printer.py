@@ -19,10 +19,19 @@ from sympy.printing.latex import LatexPrinter, accepted_latex_functions
 from sympy.printing.precedence import PRECEDENCE, precedence_traditional
 
 from symrg.typesetting.delimiters import fit_delimiters
-from symrg.typesetting.names import function_name, is_greek, symbol_name
-from symrg.typesetting.order import is_displacement, leads_negative, natural_order, turns_well
+from symrg.typesetting.factors import (
+    HALF,
+    joined_roots,
+    keeps_its_form,
+    negative_exponent,
+    nests_exponentials,
+    orientation,
+    oriented,
+    split_product,
+)
+from symrg.typesetting.names import function_name, symbol_name
+from symrg.typesetting.order import is_displacement, natural_order
 
-_HALF = Rational(1, 2)
 _LONG_NUMERATOR = 110  # characters of LaTeX: a longer sum stands beside its fraction
 _OPERATORS = {"erf": "erf", "erfc": "erfc", "erfi": "erfi", "sign": "sgn", "Ei": "Ei", "li": "li", "Li": "Li",
               "sech": "sech", "csch": "csch", "sinc": "sinc"}  # fmt: skip
@@ -79,7 +88,7 @@ class FieldPrinter(LatexPrinter):
 
     def _signed(self, expr: Expr) -> tuple[bool, str]:
         """Whether the term carries a minus sign, and the LaTeX of what follows the sign."""
-        if isinstance(expr, Mul) and expr.is_commutative and not _keeps_its_form(expr):
+        if isinstance(expr, Mul) and expr.is_commutative and not keeps_its_form(expr):
             return self._product(expr)
         if isinstance(expr, Number) and expr.is_negative:
             return True, str(self._print(-expr))
@@ -94,30 +103,30 @@ class FieldPrinter(LatexPrinter):
     def _print_Mul(self, expr: Any) -> str:
         if isinstance(expr, Pow):
             return self._power(expr)
-        if not isinstance(expr, Mul) or not expr.is_commutative or _keeps_its_form(expr):
+        if not isinstance(expr, Mul) or not expr.is_commutative or keeps_its_form(expr):
             return str(super()._print_Mul(expr))
         negative, body = self._product(expr)
         return ("- " if negative else "") + body
 
     def _product(self, expr: Expr) -> tuple[bool, str]:
-        coefficient, factors = _coefficient(expr)
+        coefficient, factors = split_product(expr)
         negative = bool(coefficient.is_negative)
         coefficient = abs(coefficient)
-        negative, factors = _oriented(negative, factors)
+        negative, factors = oriented(negative, factors)
         p, q = (coefficient.p, coefficient.q) if coefficient.is_Rational else (coefficient, 1)
         above: list[tuple[Expr, Expr]] = []
         below: list[tuple[Expr, Expr]] = []
         for base, exponent in factors:
-            if base is not S.Exp1 and _negative_exponent(exponent):
+            if base is not S.Exp1 and negative_exponent(exponent):
                 below.append((base, -exponent))
             else:
                 above.append((base, exponent))
         for base, exponent in list(above):  # sqrt(2)/2 = 1/sqrt(2)
-            if exponent == _HALF and isinstance(base, Integer) and q % int(base) == 0:
+            if exponent == HALF and isinstance(base, Integer) and q % int(base) == 0:
                 above.remove((base, exponent))
                 below.insert(0, (base, exponent))
                 q //= int(base)
-        above, below = _joined_roots(above), _joined_roots(below)
+        above, below = joined_roots(above), joined_roots(below)
         inside, beside = self._beside_the_fraction(above, bool(below), q != 1)
         numerator = self._juxtaposed(([] if p == 1 else [p]), inside, alone=bool(below) or q != 1)
         denominator = self._juxtaposed(([] if q == 1 else [Integer(q)]), below, alone=True)
@@ -198,7 +207,7 @@ class FieldPrinter(LatexPrinter):
         base, exponent = expr.args
         if not expr.is_commutative:
             return str(super()._print_Pow(expr))
-        if _negative_exponent(exponent) and base is not S.Exp1 and base != 1:
+        if negative_exponent(exponent) and base is not S.Exp1 and base != 1:
             below = self._juxtaposed([], [(base, -exponent)], alone=True)
             return rf"\frac{{1}}{{{below}}}"
         return self._power_text(base, exponent, last=True)
@@ -206,7 +215,7 @@ class FieldPrinter(LatexPrinter):
     def _power_text(self, base: Expr, exponent: Expr, last: bool) -> str:
         if base is S.Exp1:
             return self._exponential(exponent)
-        if isinstance(base, Add) and exponent.is_Integer and exponent % 2 == 0 and _orientation(base, even=True) < 0:
+        if isinstance(base, Add) and exponent.is_Integer and exponent % 2 == 0 and orientation(base, even=True) < 0:
             base = Add(*[-term for term in base.args])
         if exponent == 1:
             text = self._factor(base, last)
@@ -237,7 +246,7 @@ class FieldPrinter(LatexPrinter):
         return str(self._print(exponent)).replace("- ", "-", 1) if exponent.is_Atom else str(self._print(exponent))
 
     def _exponential(self, exponent: Expr) -> str:
-        if exponent.has(sympy.Integral, sympy.Sum, sympy.Product, sympy.Piecewise) or _nests_exponentials(exponent):
+        if exponent.has(sympy.Integral, sympy.Sum, sympy.Product, sympy.Piecewise) or nests_exponentials(exponent):
             return rf"\exp\left({self._print(exponent)}\right)"
         return rf"e^{{{self._print(exponent)}}}"
 
@@ -403,97 +412,3 @@ def latex(expression: Any, **settings: Any) -> str:
     if callable(method) and not isinstance(expression, sympy.Basic):
         return str(method())
     return fit_delimiters(str(FieldPrinter(settings).doprint(expression)))
-
-
-# -- the arithmetic of signs and roots ------------------------------------------------------------------------------
-
-
-def _keeps_its_form(expr: Mul) -> bool:
-    """Whether the product was built unevaluated, so that its factors are to be shown as given."""
-    args = expr.args
-    return args[0] is S.One or any(isinstance(a, Number) for a in args[1:])
-
-
-def _coefficient(expr: Expr) -> tuple[Any, list[tuple[Expr, Expr]]]:
-    """The number in front, and the remaining factors as (base, exponent)."""
-    coefficient, factors = S.One, []
-    for factor in expr.as_ordered_factors():
-        if isinstance(factor, Number) and factor is not S.Infinity and factor is not S.NegativeInfinity:
-            coefficient *= Integer(int(factor)) if factor.is_Float and float(factor).is_integer() else factor
-        elif isinstance(factor, sympy.exp):
-            factors.append((S.Exp1, factor.args[0]))
-        else:
-            base, exponent = factor.as_base_exp() if isinstance(factor, Pow) else (factor, S.One)
-            if isinstance(base, Add) and exponent in (1, -1) and not base.has(sympy.Float):
-                content, base = base.primitive()
-                coefficient *= content**exponent
-            factors.append((base, exponent))
-    return coefficient, factors
-
-
-def _negative_exponent(exponent: Expr) -> bool:
-    if exponent.is_Rational:
-        return bool(exponent.is_negative)
-    return isinstance(exponent, Mul) and bool(exponent.args[0].is_Rational and exponent.args[0].is_negative)
-
-
-def _orientation(add: Add, even: bool = False) -> int:
-    """+1 where the sum reads well as it is, -1 where its negative reads better, 0 where neither is natural."""
-    negative = [t for t in add.args if leads_negative(t)]
-    positive = [t for t in add.args if not leads_negative(t)]
-    if not negative:
-        return 1
-    if not positive:
-        return -1
-    if len(add.args) != 2:
-        return (1 if len(positive) >= len(negative) else -1) if even else 0
-    ours, theirs = positive[0].free_symbols, negative[0].free_symbols
-    if not ours or not theirs:
-        return 0
-    return 1 if min(map(_precedes, ours)) <= min(map(_precedes, theirs)) else -1
-
-
-def _precedes(symbol: Symbol) -> tuple[bool, str]:
-    """Data, which carry Latin letters, stand before parameters, which carry Greek ones."""
-    return is_greek(symbol.name), symbol.name
-
-
-def _oriented(negative: bool, factors: list[tuple[Expr, Expr]]) -> tuple[bool, list[tuple[Expr, Expr]]]:
-    """Turn differences among the factors round where that saves a minus sign or reads better."""
-
-    def candidates(wanted: int) -> list[int]:
-        return [
-            i
-            for i, (base, exponent) in enumerate(factors)
-            if isinstance(base, Add) and exponent.is_Integer and exponent % 2 == 1 and _orientation(base) == wanted
-        ]
-
-    def turn(i: int) -> None:
-        base, exponent = factors[i]
-        factors[i] = (Add(*[-term for term in base.args]), exponent)
-
-    factors = list(factors)
-    unnatural = candidates(-1)
-    if len(unnatural) % 2 != negative:  # an odd one out: turning it round would bring a minus sign
-        unnatural = unnatural[:-1]
-    for i in unnatural:
-        turn(i)
-        negative = not negative
-    if negative:
-        for i in [i for i in candidates(0) if turns_well(*factors[i])][:1]:
-            turn(i)
-            negative = False
-    return negative, factors
-
-
-def _joined_roots(factors: list[tuple[Expr, Expr]]) -> list[tuple[Expr, Expr]]:
-    """One root for all square roots of what is known not to be negative: sqrt(2) sqrt(pi) = sqrt(2 pi)."""
-    roots = [base for base, exponent in factors if exponent == _HALF and base.is_nonnegative]
-    if len(roots) < 2:
-        return factors
-    rest = [f for f in factors if not (f[1] == _HALF and f[0].is_nonnegative)]
-    return [(Mul(*roots), _HALF), *rest]
-
-
-def _nests_exponentials(exponent: Expr) -> bool:
-    return any(not p.exp.is_number for p in exponent.atoms(sympy.exp, Pow))

@@ -40,6 +40,17 @@ def test_lines_fit_and_nothing_is_lost(text):
         assert operators(" ".join(lines)) == operators(text)
 
 
+@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("factor", [1, x**2])
+def test_a_long_denominator_is_written_as_a_power(power, factor):
+    text = latex((x + z) / (factor * POLYNOMIAL**power))
+    assert width(text) > 38
+    lines = break_lines(text, 38.0)
+    assert all(width(line) <= 41 for line in lines)
+    assert lines[-1].endswith(rf"\Bigr)^{{-{power}}}")
+    assert (r"{x^{2}}" in lines[0]) == (factor != 1)
+
+
 def test_a_short_formula_stays_in_one_line():
     assert display("a = b") == "a = b"
     assert break_lines("a + b") == ["a + b"]
