@@ -263,7 +263,10 @@ def _split(value: Expr, x: Symbol) -> tuple[Expr, Expr, Expr]:
 
 def _integrate(value: Expr, limit: tuple[Symbol, Expr, Expr]) -> Expr | sympy.Tuple | None:
     """The integral; (value, condition) where it is finite only under one; None where there is no closed form."""
-    found = sympy.integrate(value, limit)
+    try:
+        found = sympy.integrate(value, limit)
+    except sympy.PolynomialError:  # SymPy's way of giving up on some products of exponentials and fractions
+        return None
     if isinstance(found, sympy.Piecewise):
         return sympy.Tuple(*found.args[0])
     if found.has(sympy.Integral):

@@ -1,0 +1,129 @@
+"""Bayesian diffusion: equation (21), and how far it holds.
+
+(14) has no derivative in theta, (21) has two in y. `symrg.bayes.bridge` joins them link by link; here the result is held
+against exact predictive densities: normal data, for which a diffusion equation is exact with half of the printed
+coefficient, and waiting times, for which it holds up to order tau.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sympy import Derivative, Expr, exp, pi, simplify, sqrt, symbols
+
+from derivations.dynamical_bayes import T, normal_data, rate_true, sigma, truth, waiting_times, x
+from derivations.statement import TALK, Statement
+from symrg.bayes import PredictiveDiffusion, dynamical_bayes
+from symrg.bayes.bridge import LINKS
+from symrg.derivation import Derivation
+from symrg.verification import Claim
+
+title = "Bayesian diffusion"
+
+tau = symbols("tau", positive=True)
+
+
+def normal_predictive() -> Expr:
+    """The predictive density of normal data: N(mu_*, sigma^2 (1 + tau))."""
+    variance = sigma**2 * (1 + tau)
+    return exp(-((x - truth) ** 2) / (2 * variance)) / sqrt(2 * pi * variance)
+
+
+def normal_diffusion() -> PredictiveDiffusion:
+    """Equation (21) derived for normal data."""
+    return dynamical_bayes(normal_data(), truth, T).predictive_diffusion(tau)
+
+
+def waiting_diffusion() -> PredictiveDiffusion:
+    """Equation (21) derived for waiting times."""
+    return dynamical_bayes(waiting_times(), rate_true, T).predictive_diffusion(tau)
+
+
+def waiting_predictive() -> Expr:
+    """The exact predictive density of waiting times under a flat prior."""
+    return dynamical_bayes(waiting_times(), rate_true, T).predictive().subs(T, 1 / tau)
+
+
+def _written(found: PredictiveDiffusion, density: Expr) -> Expr:
+    """The right side of the derived equation, derivatives unevaluated."""
+    drift, diffusion = found.equation.drift[0], found.equation.diffusion[0]
+    (s,) = found.sample
+    return -Derivative(drift * density, s) + Derivative(diffusion * density, (s, 2))
+
+
+def _diffusion() -> Statement:
+    predictive, found = normal_predictive(), normal_diffusion()
+    return Statement(
+        "(21)",
+        "Bayesian diffusion",
+        Claim(
+            Derivative(predictive, tau),
+            sigma**2 * Derivative(predictive, (x, 2)),
+            name="(21)",
+            printed=(
+                r"\frac{\partial p}{\partial \tau} = -m^i \frac{\partial p}{\partial y^i} "
+                r"+ \mathcal{I}^{ij}(\gamma) \frac{\partial^2 p}{\partial y^i \partial y^j}"
+            ),
+            source=f"{TALK}, slide 18",
+        ),
+        "normal data, flat prior: I^-1 = sigma^2, m = 0, and p = N(mu_*, sigma^2 (1 + tau)) is the predictive density",
+        derivation=bridge_of_normal_data,
+        remark=r"The coefficient is $\tfrac12 \mathcal{I}^{ij}$. Beyond location families it is "
+        r"$\tfrac12 v_i^a \mathcal{I}^{ij} v_j^b$ with $v$ the derivative of the forward map, inside both derivatives, "
+        rf"and the remainder is of order $\tau$; for {found.reason.split(':')[0]} data of known width it vanishes.",
+    )
+
+
+def _derived() -> Statement:
+    predictive = normal_predictive()
+    exact = waiting_predictive()
+    found = waiting_diffusion()
+    point = found.start
+    return Statement(
+        "(21), derived",
+        "The equation in divergence form",
+        Claim(
+            Derivative(predictive, tau),
+            _written(normal_diffusion(), predictive),
+            name="(21), derived",
+            source="derived here",
+        ),
+        "d_tau p = - d_a(mu^a p) + d_a d_b(D^ab p), D = v I^-1 v^T / 2; exact for normal data",
+        instances=(
+            Claim(found.rate, _written(found, point), name="waiting times, at tau = 0: d_theta turned into d_y"),
+            Claim(
+                simplify(exact / point),
+                1 + tau * simplify(found.rate / point),
+                order=(tau, 0, 2),
+                name="waiting times: the exact predictive density to order tau",
+            ),
+        ),
+        remark="; ".join(f"{link.name} needs {link.condition}; it fails for {link.fails}" for link in LINKS),
+    )
+
+
+def bridge_of_normal_data() -> Derivation:
+    """From the replicator equation (14) to the diffusion equation, for normal data."""
+    return dynamical_bayes(normal_data(), truth, T).bridge(tau)
+
+
+def bridge_of_waiting_times() -> Derivation:
+    """The same for waiting times, with a remainder of order tau."""
+    return dynamical_bayes(waiting_times(), rate_true, T).bridge(tau)
+
+
+def statements() -> tuple[Statement, ...]:
+    """(21) as printed and as derived."""
+    return _diffusion(), _derived()
+
+
+def derivations() -> tuple[Derivation, ...]:
+    """The derivations of this chapter."""
+    return bridge_of_normal_data(), bridge_of_waiting_times()
+
+
+def __getattr__(name: str) -> Mapping[str, Any]:
+    if name == "equations":
+        return {s.number.strip("()"): s for s in statements()}
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
