@@ -82,10 +82,17 @@ def moment(model: Any, index: int | Index, budget: Limit = None) -> sp.Expr:
     """E[y_1^i y_2^j ..].
 
     Raises:
-        NoClosedForm: it has none within the budget, or does not exist.
+        NoClosedForm: it has none within the budget, or does not exist: where every power is even, a value that is
+            not positive is an analytic continuation and no moment.
     """
     powers = _index(model, index)
-    return model.expectation(sp.prod([y**n for y, n in zip(model.sample, powers)]), budget=Budget.of(budget))
+    value = model.expectation(sp.prod([y**n for y, n in zip(model.sample, powers)]), budget=Budget.of(budget))
+    if all(n % 2 == 0 for n in powers) and not value.is_positive:
+        from symrg.expectation.numeric import number
+
+        if any(number(value, p) < 0 for p in model.interior_points(2)):
+            raise NoClosedForm(f"the moment {powers} does not exist: the integral diverges")
+    return value
 
 
 def cumulant(model: Any, index: int | Index, budget: Limit = None) -> sp.Expr:
