@@ -46,7 +46,7 @@ class Coefficients:
         degenerate: for each axis, whether D^kk is identically zero.
         separable: whether the generator is a sum of one-dimensional ones.
         axes: (b^k, D^kk) for each axis, where the matrix is diagonal.
-        full: b^1.., then D^ij for i <= j, where it is not.
+        full: b^1.. and D^ij for i <= j, where it is not.
     """
 
     equation: FokkerPlanck
@@ -56,7 +56,7 @@ class Coefficients:
     separable: bool
     autonomous: bool
     axes: tuple[Component, ...]
-    full: Component | None
+    full: tuple[Component, Component] | None
 
 
 @lru_cache(maxsize=64)
@@ -75,7 +75,10 @@ def coefficients_of(equation: FokkerPlanck) -> Coefficients:
     if diagonal:
         axes = tuple(_component((b[k], D[k, k]), equation) for k in range(n))
     else:
-        full = _component((*b, *(D[i, j] for i in range(n) for j in range(i, n))), equation)
+        full = (
+            _component(tuple(b), equation),
+            _component(tuple(D[i, j] for i in range(n) for j in range(i, n)), equation),
+        )
     return Coefficients(
         equation,
         equation.parameters,
@@ -112,6 +115,9 @@ def _component(expressions: Sequence[sympy.Expr], equation: FokkerPlanck) -> Com
 @lru_cache(maxsize=256)
 def compiled(expressions: tuple[sympy.Expr, ...], arguments: tuple[sympy.Symbol, ...]) -> Any:
     """A function of arrays that gives a tuple of arrays."""
+    if all(e.is_number and e.is_real for e in expressions):
+        numbers = tuple(float(e) for e in expressions)
+        return lambda *points: tuple(np.full([1] * np.ndim(points[0]), number) for number in numbers)
     from numerics.codegen import compile as generate
 
     return generate(list(expressions), list(arguments))

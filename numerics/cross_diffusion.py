@@ -8,7 +8,7 @@ import numpy as np
 
 from numerics.coefficients import Coefficients, evaluate
 from numerics.fluxes import Direction, _fitted, gauss, neighbour, refuse_anisotropy, wrapped
-from numerics.grid import Grid
+from numerics.grid import Grid, broadcast
 from numerics.lattice import selling
 from symrg.errors import InvalidEquation, InvalidGrid
 
@@ -23,50 +23,85 @@ def lattice_directions(coefficients: Coefficients, grid: Grid, time: float, valu
         InvalidGrid: it has no positive stencil of reasonable length there.
     """
     n = grid.dimension
-    index = np.indices(grid.shape).reshape(n, -1)
-    centres = [a.centres[i] for a, i in zip(grid.axes, index)]
-    drift, diffusion = _evaluated(coefficients, centres, time, values)
-    check_semidefinite(diffusion, grid, time)
-    inverse, singular = _inverse(diffusion)
-    widths = [a.widths[i] for a, i in zip(grid.axes, index)]
+    full = coefficients.full
+    assert full is not None
+    # where D and the cells are the same along an axis, one layer stands for all
+    varies = [d or a.kind != "uniform" for d, a in zip(full[1].depends, grid.axes)]
+    layers = broadcast([a.centres if v else a.centres[:1] for a, v in zip(grid.axes, varies)])
+    shape = tuple(a.cells if v else 1 for a, v in zip(grid.axes, varies))
+    diffusion = [
+        [np.broadcast_to(d, shape).ravel() for d in row] for row in _diffusion(coefficients, layers, time, values)
+    ]
+    check_semidefinite(diffusion, grid, time, shape)
+    _, singular = _inverse(diffusion)
+    widths = [
+        np.broadcast_to(w, shape).ravel()
+        for w in broadcast([a.widths[: len(c)] for a, c in zip(grid.axes, _flat(layers))])
+    ]
     upper = [(i, j) for i in range(n) for j in range(i, n)]
     lattice = np.stack([diffusion[i][j] / (widths[i] * widths[j]) for i, j in upper], axis=1)
     if singular.any():
         _settle_rounding(lattice, upper)
     weights, failed = selling(lattice, n)
     if failed >= 0:
-        raise refuse_anisotropy(grid, failed)
-    volumes = grid.volumes.ravel()
+        raise refuse_anisotropy(grid, _cell(failed, shape, grid))
     found: dict[tuple[int, ...], Direction] = {}
     for step, weight in weights.items():
-        found[step] = _edges(coefficients, grid, time, values, index, step, weight, volumes)
+        _refuse_short_rings(grid, step)
+        spread = np.broadcast_to(weight.reshape(shape), grid.shape)
+        edges = _edges_on_blocks if np.count_nonzero(weight) > 0.3 * weight.size else _edges_where_needed
+        found[step] = edges(coefficients, grid, time, values, step, spread)
     if singular.any():
-        _upwind_remainder(found, grid, index, drift, diffusion, inverse)
+        points = grid.mesh()
+        drift = [np.broadcast_to(b, grid.shape).ravel() for b in _drift(coefficients, points, time, values)]
+        matrix = _diffusion(coefficients, points, time, values)
+        matrix = [[np.broadcast_to(d, grid.shape).ravel() for d in row] for row in matrix]
+        _upwind_remainder(found, grid, drift, matrix, _inverse(matrix)[0])
     return list(found.values())
 
 
-def _evaluated(coefficients: Coefficients, points: Sequence[np.ndarray], time: float, values: Sequence[float]):
-    """b as a list of arrays and D as nested lists, at points."""
-    n = len(points)
-    component = coefficients.full
-    assert component is not None
-    x = coefficients.equation.coordinates
-    names = [f"the drift minus the divergence of the diffusion along {c}" for c in x]
-    names += [f"the diffusion D^{x[i]}{x[j]}" for i in range(n) for j in range(i, n)]
-    out = evaluate(component, points, time, values, names)
-    size = len(points[0])
-    out = [np.broadcast_to(o, (size,)) for o in out]
-    D: list[list[np.ndarray]] = [[out[0]] * n for _ in range(n)]
-    at = n
+def _flat(layers: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [a.ravel() for a in layers]
+
+
+def _cell(number: int, shape: tuple[int, ...], grid: Grid) -> int:
+    return int(np.ravel_multi_index(np.unravel_index(number, shape), grid.shape))
+
+
+def _drift(
+    coefficients: Coefficients, points: Sequence[np.ndarray], time: float, values: Sequence[float]
+) -> list[np.ndarray]:
+    """b at points that broadcast."""
+    assert coefficients.full is not None
+    names = [f"the drift minus the divergence of the diffusion along {c}" for c in coefficients.equation.coordinates]
+    return evaluate(coefficients.full[0], points, time, values, names)
+
+
+def _diffusion(
+    coefficients: Coefficients, points: Sequence[np.ndarray], time: float, values: Sequence[float]
+) -> list[list[np.ndarray]]:
+    """D at points that broadcast, as rows of arrays."""
+    assert coefficients.full is not None
+    n, x = len(points), coefficients.equation.coordinates
+    names = [f"the diffusion D^{x[i]}{x[j]}" for i in range(n) for j in range(i, n)]
+    entries = iter(evaluate(coefficients.full[1], points, time, values, names))
+    D: list[list[np.ndarray]] = [[np.empty(0)] * n for _ in range(n)]
     for i in range(n):
         for j in range(i, n):
-            D[i][j] = D[j][i] = out[at]
-            at += 1
-    return out[:n], D
+            D[i][j] = D[j][i] = next(entries)
+    return D
 
 
-def check_semidefinite(diffusion: list[list[np.ndarray]], grid: Grid, time: float) -> None:
+def check_semidefinite(
+    diffusion: list[list[np.ndarray]], grid: Grid, time: float, shape: tuple[int, ...] | None = None
+) -> None:
     """Refuse a matrix with a negative eigenvalue, and name the point.
+
+    Args:
+        diffusion: rows of arrays, a number for each cell of the grid, or of its layers of that shape.
+        grid: the grid.
+        time: for the message.
+        shape: of the layers.
 
     Raises:
         InvalidEquation: there is one.
@@ -80,7 +115,7 @@ def check_semidefinite(diffusion: list[list[np.ndarray]], grid: Grid, time: floa
     if bad.any():
         k = int(np.argmin(np.where(bad, lowest / np.maximum(scale, 1e-300), 0.0)))
         raise InvalidEquation(
-            f"the diffusion matrix is not positive semidefinite at {grid.point(k)}, time {time:.6g}: it is "
+            f"the diffusion matrix is not positive semidefinite at {grid.point(_cell(k, shape or grid.shape, grid))}, time {time:.6g}: it is "
             f"{np.array2string(stacked[k], precision=6)} with lowest eigenvalue {lowest[k]:.6g}; choose a domain or "
             "parameter values where it is"
         )
@@ -122,42 +157,75 @@ def _settle_rounding(lattice: np.ndarray, upper: list[tuple[int, int]]) -> None:
             lattice[np.abs(lattice[:, c]) <= 1e-12 * size, c] = 0.0
 
 
-def _edges(
+def _refuse_short_rings(grid: Grid, step: tuple[int, ...]) -> None:
+    for axis, v in zip(grid.axes, step):
+        if axis.sides.periodic and v and axis.cells // int(np.gcd(axis.cells, abs(v))) < 3:
+            raise InvalidGrid(f"{axis.cells} cells along {axis.symbol} are too few for a stencil that reaches {abs(v)}")
+
+
+def _edges_on_blocks(
     coefficients: Coefficients,
     grid: Grid,
     time: float,
     values: Sequence[float],
-    index: np.ndarray,
     step: tuple[int, ...],
     weight: np.ndarray,
-    volumes: np.ndarray,
 ) -> Direction:
-    size = grid.size
+    """The rates of one direction that most cells use: on whole blocks of cells, coordinates kept along their axes."""
+    lower, upper, start, stop = [], [], [], []
     for axis, v in zip(grid.axes, step):
-        if axis.sides.periodic and v and axis.cells // int(np.gcd(axis.cells, abs(v))) < 3:
-            raise InvalidGrid(f"{axis.cells} cells along {axis.symbol} are too few for a stencil that reaches {abs(v)}")
+        cells = np.arange(axis.cells)
+        if not axis.sides.periodic:
+            cells = cells[max(0, -v) : axis.cells - max(0, v)]
+        lower.append(cells)
+        upper.append((cells + v) % axis.cells)
+        start.append(axis.centres[cells])
+        stop.append(axis.centres[(cells + v) % axis.cells] + axis.length * ((cells + v) // axis.cells))
+    here, there = np.ix_(*lower), np.ix_(*upper)
+    edge_weight = 0.5 * (weight[here] + weight[there])
+    peclet = _line_integral(coefficients, grid, time, values, broadcast(start), broadcast(stop))
+    conductance = edge_weight * (0.5 * (grid.volumes[here] + grid.volumes[there]))
+    rates = _fitted(np.where(edge_weight > 0, peclet, 0.0), conductance, np.zeros(1), edge_weight)
+    forward, backward, excess, loss = (np.zeros(grid.shape) for _ in range(4))
+    forward[here] = rates[0] / grid.volumes[here]
+    backward[here] = rates[1] / grid.volumes[there]
+    excess[here] = np.where(edge_weight > 0, rates[2], 0.0)
+    _add_losses(coefficients, grid, time, values, step, weight, loss)
+    return Direction(step, forward, backward, loss, excess)
+
+
+def _edges_where_needed(
+    coefficients: Coefficients,
+    grid: Grid,
+    time: float,
+    values: Sequence[float],
+    step: tuple[int, ...],
+    weight: np.ndarray,
+) -> Direction:
+    """The rates of one direction that few cells use: edge by edge."""
+    index = np.indices(grid.shape).reshape(grid.dimension, -1)
+    volumes, flat_weight = grid.volumes.ravel(), np.ascontiguousarray(weight).ravel()
     places, inside = neighbour(index, step, grid)
     target = np.ravel_multi_index(places, grid.shape)
-    source = np.flatnonzero(inside & ((weight > 0) | (weight[target] > 0)))
+    source = np.flatnonzero(inside & ((flat_weight > 0) | (flat_weight[target] > 0)))
     end = target[source]
-    edge_weight = 0.5 * (weight[source] + weight[end])
+    edge_weight = 0.5 * (flat_weight[source] + flat_weight[end])
     start = [a.centres[index[k, source]] for k, a in enumerate(grid.axes)]
     laps = [(index[k, source] + step[k]) // a.cells for k, a in enumerate(grid.axes)]
     stop = [
-        a.centres[places[k][source]] + (a.length * laps[k] if a.sides.periodic else 0.0)
-        for k, a in enumerate(grid.axes)
+        a.centres[p[source]] + (a.length * n if a.sides.periodic else 0.0) for a, p, n in zip(grid.axes, places, laps)
     ]
     peclet = _line_integral(coefficients, grid, time, values, start, stop)
     conductance = edge_weight * 0.5 * (volumes[source] + volumes[end])
     rates = _fitted(peclet, conductance, np.zeros_like(peclet), edge_weight)
-    forward, backward, excess, loss = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
+    forward, backward, excess = np.zeros(grid.size), np.zeros(grid.size), np.zeros(grid.size)
     forward[source] = rates[0] / volumes[source]
     backward[source] = rates[1] / volumes[end]
     excess[source] = rates[2]
-    for sign in (1, -1):
-        _add_losses(coefficients, grid, time, values, index, tuple(sign * v for v in step), weight, loss)
-    laid = [a.reshape(grid.shape) for a in (forward, backward, loss, excess)]
-    return Direction(step, laid[0], laid[1], laid[2], laid[3])
+    loss = np.zeros(grid.shape)
+    _add_losses(coefficients, grid, time, values, step, weight, loss)
+    laid = [a.reshape(grid.shape) for a in (forward, backward, excess)]
+    return Direction(step, laid[0], laid[1], loss, laid[2])
 
 
 def _add_losses(
@@ -165,34 +233,37 @@ def _add_losses(
     grid: Grid,
     time: float,
     values: Sequence[float],
-    index: np.ndarray,
-    step: tuple[int, ...],
+    along: tuple[int, ...],
     weight: np.ndarray,
     loss: np.ndarray,
 ) -> None:
-    """Mass that leaves through absorbing sides: the density vanishes where the edge meets the face."""
+    """Mass that leaves through absorbing sides, both ways along a direction: the density vanishes on the face."""
     if not any(a.sides.absorbing for a in grid.axes):
         return
-    nearest = np.full(index.shape[1], np.inf)
-    absorbs = np.zeros(index.shape[1], bool)
-    for k, axis in enumerate(grid.axes):
-        if step[k] == 0 or axis.sides.periodic:
+    index = np.indices(grid.shape).reshape(grid.dimension, -1)
+    flat_weight, flat_loss = np.ascontiguousarray(weight).ravel(), loss.ravel()
+    for sign in (1, -1):
+        step = tuple(sign * v for v in along)
+        nearest = np.full(index.shape[1], np.inf)
+        absorbs = np.zeros(index.shape[1], bool)
+        for k, axis in enumerate(grid.axes):
+            if step[k] == 0 or axis.sides.periodic:
+                continue
+            layers = axis.cells - 1 - index[k] if step[k] > 0 else index[k]
+            share = (layers + 0.5) / abs(step[k])
+            side = axis.sides.upper if step[k] > 0 else axis.sides.lower
+            closer = (share < 1) & (share < nearest)
+            nearest = np.where(closer, share, nearest)
+            absorbs = np.where(closer, side == "absorbing", absorbs)
+        cells = np.flatnonzero(absorbs & np.isfinite(nearest) & (flat_weight > 0))
+        if not cells.size:
             continue
-        layers = axis.cells - 1 - index[k] if step[k] > 0 else index[k]
-        share = (layers + 0.5) / abs(step[k])
-        side = axis.sides.upper if step[k] > 0 else axis.sides.lower
-        closer = (share < 1) & (share < nearest)
-        nearest = np.where(closer, share, nearest)
-        absorbs = np.where(closer, side == "absorbing", absorbs)
-    cells = np.flatnonzero(absorbs & np.isfinite(nearest) & (weight > 0))
-    if not cells.size:
-        return
-    share = nearest[cells]
-    start = [a.centres[index[k, cells]] for k, a in enumerate(grid.axes)]
-    stop = [s + share * step[k] * a.widths[index[k, cells]] for k, (s, a) in enumerate(zip(start, grid.axes))]
-    peclet = _line_integral(coefficients, grid, time, values, start, stop)
-    rates = _fitted(peclet, weight[cells] / share, np.zeros_like(peclet), weight[cells])
-    loss[cells] += rates[0]
+        share = nearest[cells]
+        start = [a.centres[index[k, cells]] for k, a in enumerate(grid.axes)]
+        stop = [s + share * step[k] * a.widths[index[k, cells]] for k, (s, a) in enumerate(zip(start, grid.axes))]
+        peclet = _line_integral(coefficients, grid, time, values, start, stop)
+        rates = _fitted(peclet, flat_weight[cells] / share, np.zeros_like(peclet), flat_weight[cells])
+        flat_loss[cells] += rates[0]
 
 
 def _line_integral(
@@ -206,20 +277,20 @@ def _line_integral(
     """The integral of (D^-1 b) . dx along straight segments."""
     n = grid.dimension
     nodes, weights = gauss(4 if grid.size < 3e5 else 3)
-    total = np.zeros(len(start[0]))
+    total: np.ndarray = np.zeros(1)
     for node, part in zip(nodes, weights):
         points = [wrapped(a, s + node * (e - s)) for a, s, e in zip(grid.axes, start, stop)]
-        b, D = _evaluated(coefficients, points, time, values)
-        inverse, _ = _inverse(D)
-        for i in range(n):
-            total += part * sum(inverse[i][j] * b[j] for j in range(n)) * (stop[i] - start[i])
-    return total
+        b = _drift(coefficients, points, time, values)
+        inverse, _ = _inverse(_diffusion(coefficients, points, time, values))
+        for j in range(n):
+            # (dx^T D^-1)_j first: it is small where D is constant
+            total = total + b[j] * (part * sum(inverse[i][j] * (stop[i] - start[i]) for i in range(n)))
+    return np.broadcast_to(total, np.broadcast_shapes(*(a.shape for a in start)))
 
 
 def _upwind_remainder(
     found: dict[tuple[int, ...], Direction],
     grid: Grid,
-    index: np.ndarray,
     drift: Sequence[np.ndarray],
     D: list[list[np.ndarray]],
     inverse: list[list[np.ndarray]],

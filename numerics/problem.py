@@ -99,6 +99,8 @@ def make_problem(
             f"the equation has {equation.dimension} coordinates; grids serve 1, 2 and 3: use numerics.langevin beyond"
         )
     coordinates = equation.coordinates
+    if any(c.name in ("time", "mode", "case") for c in coordinates):
+        raise InvalidEquation("a coordinate is called 'time', 'mode' or 'case', which name axes of results; rename it")
     check_names(parameters, _known_symbols(equation, initial if isinstance(initial, sympy.Basic) else None))
     values = parameter_values(equation, parameters)
     sides = sides_of(boundary, coordinates)
@@ -131,6 +133,8 @@ def _refuse_size(shape: Any, dimension: int, states: int) -> None:
     except (TypeError, ValueError):
         return  # make_grid says what is wrong
     needed = 8.0 * math.prod(cells) * (states + 24 * dimension)
+    if needed < 2**27:
+        return
     available = _memory()
     if needed > available:
         raise InvalidGrid(
@@ -140,8 +144,16 @@ def _refuse_size(shape: Any, dimension: int, states: int) -> None:
 
 
 def _memory() -> float:
+    """Bytes that can be had without swapping."""
     try:
-        return float(os.sysconf("SC_AVPHYS_PAGES")) * float(os.sysconf("SC_PAGE_SIZE"))
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return 1024.0 * float(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return 0.8 * float(os.sysconf("SC_PHYS_PAGES")) * float(os.sysconf("SC_PAGE_SIZE"))
     except (ValueError, OSError, AttributeError):
         return 8.0 * 2**30
 
