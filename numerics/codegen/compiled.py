@@ -346,11 +346,11 @@ class CompiledFunction(Typeset):
             if argument.rank:
                 passed.append(array)
             elif array.size == 1:
-                passed += (array.reshape(1), 0)
+                passed.append(array.item())
             elif array.shape == shape:
-                passed += (array.reshape(-1), 1)
+                passed.append(array.reshape(-1))
             else:
-                passed += (np.ascontiguousarray(np.broadcast_to(array, shape)).reshape(-1), 1)
+                passed.append(np.ascontiguousarray(np.broadcast_to(array, shape)).reshape(-1))
         function = self._function("evaluate")
         size = out.shape[1]
         try:
@@ -407,11 +407,11 @@ def _ungrouped(groups: tuple[Any, ...], values: Any) -> list[Any]:
 
 def _source_text(arguments: tuple[Argument, ...], source: Source) -> str:
     """The module: imports, `kernel` for one point, `evaluate` for many."""
-    lines = import_lines(source)
+    lines = [*import_lines(source), "", "from numerics.codegen.points import at"]
     lines += ["", "", *kernel_lines(arguments, source)]
     many = len(source.results) > _RETURNED
-    heads = ", ".join(f"{a.name}, s{a.name[1:]}" if not a.rank else a.name for a in arguments)
-    reads = ", ".join(f"{a.name}[i * s{a.name[1:]}]" if not a.rank else a.name for a in arguments)
+    heads = ", ".join(a.name for a in arguments)
+    reads = ", ".join(f"at({a.name}, i)" if not a.rank else a.name for a in arguments)
     lines += ["", "", f"def evaluate({heads}{', ' if heads else ''}out, start, stop):"]
     lines += ["    for i in range(start, stop):"]
     if many:

@@ -87,6 +87,9 @@ def _scipy(name: str, arguments: str, result: str = "d", outputs: int = 0) -> An
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         function = cgutils.get_or_insert_function(builder.module, c_type, symbol)
+        if not outputs:  # the value depends on the arguments alone: may be moved out of loops
+            for attribute in ("readnone", "nounwind"):
+                function.attributes.add(attribute)
         passed = []
         for letter, value in zip(arguments, values):
             if letter == "z":
