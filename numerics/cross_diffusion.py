@@ -29,15 +29,12 @@ def lattice_directions(coefficients: Coefficients, grid: Grid, time: float, valu
     varies = [d or a.kind != "uniform" for d, a in zip(full[1].depends, grid.axes)]
     layers = broadcast([a.centres if v else a.centres[:1] for a, v in zip(grid.axes, varies)])
     shape = tuple(a.cells if v else 1 for a, v in zip(grid.axes, varies))
-    diffusion = [
-        [np.broadcast_to(d, shape).ravel() for d in row] for row in _diffusion(coefficients, layers, time, values)
-    ]
+    matrix = _diffusion(coefficients, layers, time, values)
+    diffusion = [[np.broadcast_to(d, shape).ravel() for d in row] for row in matrix]
     check_semidefinite(diffusion, grid, time, shape)
     _, singular = _inverse(diffusion)
-    widths = [
-        np.broadcast_to(w, shape).ravel()
-        for w in broadcast([a.widths[: len(c)] for a, c in zip(grid.axes, _flat(layers))])
-    ]
+    sizes = broadcast([a.widths if v else a.widths[:1] for a, v in zip(grid.axes, varies)])
+    widths = [np.broadcast_to(w, shape).ravel() for w in sizes]
     upper = [(i, j) for i in range(n) for j in range(i, n)]
     lattice = np.stack([diffusion[i][j] / (widths[i] * widths[j]) for i, j in upper], axis=1)
     if singular.any():
@@ -58,10 +55,6 @@ def lattice_directions(coefficients: Coefficients, grid: Grid, time: float, valu
         matrix = [[np.broadcast_to(d, grid.shape).ravel() for d in row] for row in matrix]
         _upwind_remainder(found, grid, drift, matrix, _inverse(matrix)[0])
     return list(found.values())
-
-
-def _flat(layers: Sequence[np.ndarray]) -> list[np.ndarray]:
-    return [a.ravel() for a in layers]
 
 
 def _cell(number: int, shape: tuple[int, ...], grid: Grid) -> int:
