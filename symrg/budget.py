@@ -13,7 +13,8 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -86,7 +87,7 @@ class _Watcher:
         with self._condition:
             if not limit.done:
                 limit.done = True
-                if time.monotonic() >= limit.deadline:
+                if time.monotonic() >= limit.deadline and limit.thread not in _shielded:
                     _raise_in(limit.thread, None)
 
     def _watch(self) -> None:
@@ -103,7 +104,14 @@ class _Watcher:
                     self._condition.wait(delay)
                     continue
                 heapq.heapreplace(self._queue, (time.monotonic() + _REPEAT, next(self._order), limit))
-                _raise_in(limit.thread, _Expired)
+                if limit.thread not in _shielded:
+                    _raise_in(limit.thread, _Expired)
+
+    def expired(self, thread: int) -> bool:
+        """Whether the time of some call in a thread is up."""
+        now = time.monotonic()
+        with self._condition:
+            return any(x.thread == thread and not x.done and now >= x.deadline for _, _, x in self._queue)
 
 
 def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
@@ -114,6 +122,34 @@ def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
 _watcher = _Watcher()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_watcher._reset)
+
+
+_shielded: dict[int, int] = {}  # threads into which nothing is raised, and how deep
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """No exception is raised into this thread meanwhile: a C library is calling back into Python.
+
+    An exception out of nowhere would cross the library's frames, which are not made for it. What is called back must
+    ask `check_time` now and then.
+    """
+    thread = threading.get_ident()
+    with _watcher._condition:  # whatever the watcher has begun to raise arrives before the condition is free
+        _shielded[thread] = _shielded.get(thread, 0) + 1
+    try:
+        yield
+    finally:
+        with _watcher._condition:
+            _shielded[thread] -= 1
+            if not _shielded[thread]:
+                del _shielded[thread]
+
+
+def check_time() -> None:
+    """End the current `within` if its time is up, as the watcher would."""
+    if _watcher.expired(threading.get_ident()):
+        raise _Expired
 
 
 def within(seconds: float, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -133,9 +169,17 @@ def within(seconds: float, function: Callable[..., T], *args: Any, **kwargs: Any
             return function(*args, **kwargs)
         finally:
             _watcher.cancel(limit)
-    except _Expired:
+    except (_Expired, SystemError) as error:
         _watcher.cancel(limit)
+        # a C library whose callback was interrupted reports "a result with an exception set"
+        if isinstance(error, SystemError) and not _caused_by_expiry(error):
+            raise
         raise OutOfTime(f"{getattr(function, '__name__', 'the call')} took longer than {seconds:.3g} s") from None
+
+
+def _caused_by_expiry(error: BaseException) -> bool:
+    earlier = error.__cause__ or error.__context__
+    return isinstance(earlier, _Expired) or (earlier is not None and _caused_by_expiry(earlier))
 
 
 @dataclass(frozen=True)
@@ -148,6 +192,18 @@ class Attempt:
 
     def __str__(self) -> str:
         return f"{self.route}: {self.outcome} ({self.seconds:.2f} s)"
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0][:120] if str(error) else ''}".rstrip(": ")
+
+
+def _raised_by_sympy(error: Exception) -> bool:
+    """Whether an error comes out of SymPy's own code, which has more of them than can be listed."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("sympy")
 
 
 @dataclass
@@ -205,7 +261,11 @@ class Budget:
             RecursionError,
             LookupError,
         ) as e:
-            outcome = f"{type(e).__name__}: {str(e).splitlines()[0][:120] if str(e) else ''}".rstrip(": ")
+            outcome = _brief(e)
+        except Exception as e:
+            if not _raised_by_sympy(e):
+                raise
+            outcome = _brief(e)
         self.attempts.append(Attempt(route, outcome, time.monotonic() - start))
         return value
 

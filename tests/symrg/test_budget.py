@@ -96,3 +96,24 @@ def test_errors_that_are_bugs_are_not_swallowed():
 
     with pytest.raises(AssertionError):
         Budget.of(1).attempt("route", bug)
+
+
+def test_interrupted_callback_of_a_c_library_counts_as_out_of_time():
+    """python-flint calls the integrand from C; an exception inside it comes back as a SystemError."""
+    from flint import acb
+
+    def integrand(x, analytic):
+        time.sleep(0.01)
+        return x.exp()
+
+    for _ in range(5):
+        with pytest.raises(OutOfTime):
+            within(0.05, lambda: acb.integral(lambda x, a: integrand(x, a) * spin(0.01).count("d"), 0, 10**6))
+
+
+def test_other_system_errors_pass():
+    def broken():
+        raise SystemError("a bug")
+
+    with pytest.raises(SystemError):
+        within(5, broken)
