@@ -9,6 +9,7 @@ from functools import cached_property
 import sympy
 from sympy import S
 
+from symrg.expectation.numeric import number
 from symrg.expectation.special import differentiate
 from symrg.support import Axis
 
@@ -39,12 +40,12 @@ class Density:
     def allows(self, point: Mapping[sympy.Symbol, sympy.Expr]) -> bool:
         """Whether the limits are ordered and the domain holds at a point."""
         for relation in self.domain:
-            if relation.subs(point) not in (True, S.true):
+            if not _holds(relation, point):
                 return False
         for axis in self.axes:
             if not axis.points and not (axis.free_symbols & set(self.sample)):
-                lower, upper = axis.lower.subs(point), axis.upper.subs(point)
-                if (lower < upper) not in (True, S.true) and not (axis.discrete and lower == upper):
+                lower, upper = number(axis.lower, point), number(axis.upper, point)
+                if not lower < upper and not (axis.discrete and lower == upper):
                     return False
         return True
 
@@ -89,6 +90,13 @@ class Density:
     def kinks(self) -> dict[sympy.Symbol, list[sympy.Expr]]:
         """Points of each axis where the log-density is not smooth."""
         return {axis.symbol: kinks_of(self.log_density, axis.symbol) for axis in self.axes if not axis.discrete}
+
+
+def _holds(relation: sympy.Basic, point: Mapping[sympy.Symbol, sympy.Expr]) -> bool:
+    if isinstance(relation, (sympy.Gt, sympy.Ge, sympy.Lt, sympy.Le)):
+        gap = number(relation.gts - relation.lts, dict(point))
+        return gap > 0 or (gap == 0 and isinstance(relation, (sympy.Ge, sympy.Le)))
+    return relation.subs(point) in (True, S.true)
 
 
 def kinks_of(expression: sympy.Expr, symbol: sympy.Symbol) -> list[sympy.Expr]:

@@ -99,7 +99,7 @@ def _candidate(symbol: sympy.Symbol, rng: random.Random, spread: float, sign: in
             value = 2 * value + 1
         return -value if negative or (not positive and not symbol.is_nonnegative and rng.random() < 0.5) else value
     if positive or negative or symbol.is_nonnegative:
-        size = rng.choice((rng.uniform(0.15, 0.9), rng.uniform(1.1, 3.5), rng.uniform(2.1, 6.0)))
+        size = rng.choice((rng.uniform(0.3, 0.95), rng.uniform(1.1, 3.5), rng.uniform(2.1, 6.0)))
         value = sympy.Rational(round(1000 * size) | 1, 1000)
         return -value if negative else value
     value = sympy.Rational(round(1000 * spread * rng.uniform(-1.6, 1.6)) | 1, 1000)
@@ -124,17 +124,23 @@ class Mass:
         widest = max((len(p.axes) for p in self._parts), default=1)
         self._one_dimensional = widest == 1
         self._precise_left = 3
+        self._symbols = set(density.symbols)
+        self._memory: dict[tuple, float | None] = {}
         self.tolerance = _TOLERANCE if widest < 3 else 2e-3
         self._normal = [gaussian.structure(p.log_density, p.axes) for p in self._parts]
 
     def at(self, point: Point) -> float | None:
         """The mass at a point, None where the density is not real there or cannot be integrated."""
+        key = tuple(sorted(((s.name, v) for s, v in point.items() if s in self._symbols), key=str))
+        if key in self._memory:
+            return self._memory[key]
         value = self._product(point, 0)
+        self._memory[key] = value
         near = value is not None and self.tolerance < abs(value - 1) < 0.05
         if near and self._one_dimensional and self._precise_left:
             # Heavy tails and sharp edges need more than machine floats; a few such points speak for the others.
             self._precise_left -= 1
-            value = self._product(point, 16)
+            self._memory[key] = value = self._product(point, 16)
             if value is not None and abs(value - 1) < self.tolerance:
                 self.tolerance = 5e-3
         return value
@@ -246,7 +252,14 @@ def check_assumptions(density: Density, budget: Budget) -> None:
     Raises:
         MissingAssumption: names the symbol and the assumption.
     """
+    undecided = [s for s in density.symbols if not (s.is_positive or s.is_negative)]
+    if not undecided:
+        return
+    seen = interior_points(density, 6 if len(density.axes) == 1 else 3, (), budget, attempts=60)
+    both = {s for s in density.symbols if len({bool(p[s] > 0) for p in seen}) == 2}
     for symbol in density.symbols:
+        if symbol.is_extended_real and symbol in both:
+            continue
         if symbol.is_extended_real is None:
             sign = _sign_needed(density, symbol, budget)
             what = {1: "positive=True", -1: "negative=True", 0: "real=True"}[sign]

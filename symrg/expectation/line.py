@@ -138,12 +138,15 @@ class LineIntegrator:
 
         if shape.other:
             raise Declined(f"no change of variable straightens {next(iter(shape.other))}")
-        special = _planck(terms, x, interval, shape)
-        if special is not None:
-            return special
         if shape.exponentials and interval.key == HALF and self._even(log_density, factor, x):
             u = sympy.Dummy("u", real=True)
             return change(u, u, Interval(*LINE)) / 2
+        try:
+            special = _planck(terms, x, interval, shape)
+        except masters.Divergent:
+            special = None
+        if special is not None:
+            return special
         if shape.exponentials:
             return self._exponential(shape, x, interval, change)
         if shape.logs:
@@ -560,7 +563,7 @@ def _power_log_primitive(s: sympy.Expr, k: int, u: sympy.Symbol) -> sympy.Expr:
 
 def _planck(terms: list[Term], x: sympy.Symbol, interval: Interval, shape: Structure) -> sympy.Expr | None:
     """x^(s-1) exp(-b x) / (exp(x) -+ 1) on the half line, which u = exp(-x) would not straighten."""
-    if interval.key != HALF or not shape.exponentials or all(t.power(x).is_Integer for t in terms):
+    if interval.key != HALF or not shape.exponentials:
         return None
     total = S.Zero
     for t in terms:

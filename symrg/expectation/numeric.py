@@ -97,8 +97,21 @@ def compiled(arguments: Sequence[sympy.Symbol], expressions: Any, precise: bool 
         raise NumericFailure(f"no values for {sorted(map(str, loose))}")
     if not precise:
         body = [rewrite_factorials(e) for e in body] if isinstance(body, list) else rewrite_factorials(body)
+    digits = mpmath.mp.dps + 5 if precise else 17
+    body = [_constants(e, digits) for e in body] if isinstance(body, list) else _constants(body, digits)
     modules = [_MP, "mpmath"] if precise else [_FLOAT, "math"]
     return sympy.lambdify(list(safe.values()), body, modules=modules, cse=True)
+
+
+def _constants(expression: sympy.Expr, digits: int) -> sympy.Expr:
+    """Functions of numbers evaluated once, and not at every node."""
+    fixed = {}
+    for node in expression.atoms(sympy.Function):
+        if not node.free_symbols and not node.has(sympy.Derivative):
+            value = node.evalf(digits)
+            if value.is_Float:
+                fixed[node] = value
+    return expression.xreplace(fixed) if fixed else expression
 
 
 def _floating(value: Any) -> sympy.Expr:

@@ -14,7 +14,7 @@ from sympy import S
 
 from symrg.budget import Declined
 from symrg.expectation.density import KINKED
-from symrg.expectation.factorials import log_gamma_argument, rewrite_factorials
+from symrg.expectation.factorials import as_gamma, log_gamma_argument, rewrite_factorials
 from symrg.expectation.line import smooth_branch
 from symrg.expectation.numeric import number
 from symrg.expectation.special import zeta_derivative
@@ -86,6 +86,7 @@ class Summation:
     @staticmethod
     def _explicit(log_density: sympy.Expr, factor: sympy.Expr, y: sympy.Symbol, points) -> sympy.Expr:
         total = S.Zero
+        log_density = as_gamma(log_density).replace(sympy.loggamma, lambda z: sympy.log(sympy.gamma(z)))
         for p in points:
             weight = absorb(sympy.exp(sympy.expand_log(log_density.subs(y, p), force=True)))
             if weight.has(S.NaN, S.ComplexInfinity, S.Infinity):

@@ -86,17 +86,20 @@ def bessel_reduced(expression: sympy.Expr) -> sympy.Expr:
             groups.setdefault((base, offset - sympy.floor(offset), node.args[1]), []).append(offset)
         swaps = {}
         for (base, _, z), offsets in groups.items():
-            low = min(offsets)
-            if base == 0 and max(offsets) >= 1:
-                low = low - sympy.floor(low)
-            if max(offsets) - low < 2:
+            low, high = min(offsets), max(offsets)
+            if high - low < 2 and not (base == 0 and high > 1):
                 continue
-            known = {low: kind(base + low, z), low + 1: kind(base + low + 1, z)}
-            for step in range(2, int(max(offsets) - low) + 1):
-                order = low + step
-                slope = 2 * (base + order - 1) / z
-                known[order] = known[order - 2] + sign * slope * known[order - 1]
-                swaps[kind(base + order, z)] = known[order]
+            centre = low - sympy.floor(low) if base == 0 or low <= 0 <= high else low
+            known = {centre: kind(base + centre, z), centre + 1: kind(base + centre + 1, z)}
+            order = centre + 2
+            while order <= high:
+                known[order] = known[order - 2] + sign * 2 * (base + order - 1) / z * known[order - 1]
+                order += 1
+            order = centre - 1
+            while order >= low:
+                known[order] = known[order + 2] - sign * 2 * (base + order + 1) / z * known[order + 1]
+                order -= 1
+            swaps |= {kind(base + order, z): value for order, value in known.items()}
         if swaps:
             expression = expression.xreplace(swaps)
     return expression

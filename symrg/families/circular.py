@@ -1,5 +1,6 @@
 """Families on the circle."""
 
+# ruff: noqa: D103  (an entry is data: its source stands in the decorator)
 from __future__ import annotations
 
 from sympy import Expr, Interval, besseli, cos, log, pi

@@ -1,5 +1,6 @@
 """Discrete families."""
 
+# ruff: noqa: D103  (an entry is data: its source stands in the decorator)
 from __future__ import annotations
 
 from sympy import Eq, Expr, FiniteSet, Piecewise, Range, S, binomial, exp, factorial, log, loggamma, zeta

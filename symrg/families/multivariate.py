@@ -1,5 +1,6 @@
 """Multivariate families."""
 
+# ruff: noqa: D103  (an entry is data: its source stands in the decorator)
 from __future__ import annotations
 
 from sympy import Expr, Matrix, S, cos, factorial, log, loggamma, pi, sin, sinh, sqrt
