@@ -20,6 +20,7 @@ from symrg.derivation import Derivation
 from symrg.verification import Claim
 
 title = "Bayesian diffusion"
+numbers = ("(21)", "(21), derived")
 
 tau = symbols("tau", positive=True)
 
@@ -47,6 +48,8 @@ def waiting_predictive() -> Expr:
 
 def _written(found: PredictiveDiffusion, density: Expr) -> Expr:
     """The right side of the derived equation, derivatives unevaluated."""
+    if found.equation is None:
+        raise ArithmeticError(found.reason)
     drift, diffusion = found.equation.drift[0], found.equation.diffusion[0]
     (s,) = found.sample
     return -Derivative(drift * density, s) + Derivative(diffusion * density, (s, 2))

@@ -36,6 +36,7 @@ from symrg.model import StatisticalModel
 from symrg.verification import Claim
 
 title = "Dynamical Bayes"
+numbers = ("(12)", "(13)", "(14)", "(15)", "(16)", "(17)")
 
 y, rate, rate_true = symbols("y theta theta_*", positive=True)
 a, b, T, epsilon = symbols("a b T epsilon", positive=True)
@@ -231,6 +232,8 @@ def _gaussian() -> Statement:
 
 def _gradient_flow() -> Statement:
     flow = of_normal_data().map_flow()
+    if flow.path is None:
+        raise ArithmeticError("the path of the maximum a posteriori of normal data was not found")
     path, metric = flow.path[0], flow.metric[0]
     potential = flow.potential
     along = {mu: path}

@@ -35,6 +35,7 @@ from symrg.erg import PolchinskiFlow, rational_cutoff
 from symrg.verification import Claim
 
 title = "Exact renormalisation as diffusion"
+numbers = ("(4)", "(5)", "(6)", "(7)", "(7), text", "(8)-(10)", "(8)-(10), corrected", "(11)")
 
 phi, phi_1, phi_2 = symbols("phi phi_1 phi_2", real=True)
 G, K, Lambda, g, start = symbols("G K Lambda g Lambda_0", positive=True)

@@ -33,6 +33,7 @@ from symrg.model import StatisticalModel
 from symrg.verification import Claim
 
 title = "Information geometry"
+numbers = ("(1)", "(2)", "(3)")
 
 y, mu, mu_2 = symbols("y mu mu_2", real=True)
 sigma, sigma_2, shape, rate = symbols("sigma sigma_2 k beta", positive=True)

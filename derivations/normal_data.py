@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from derivations.report.content import Block, Finding
 
 title = "Bayesian inversion for normal data"
+numbers = ("(18)", "(19)", "(20)", "(20), text")
 
 y, mu, truth = symbols("y mu mu_*", real=True)
 sigma = Symbol("sigma", positive=True)

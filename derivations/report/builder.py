@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from derivations.report.content import Block, Chapter, Entry, Formula, Step, Witness, Working, slug
+from derivations.report.html import BrokenReport
 from derivations.statement import Statement
 from symrg.derivation import Derivation
 from symrg.typesetting import latex
@@ -140,8 +141,14 @@ def chapter(
         verdicts: number of the statement -> its verdict.
         links: title of the derivation -> the verdicts of its links.
         extra: figures, tables and text that follow.
+
+    Raises:
+        BrokenReport: the module lists `numbers` that its statements don't have.
     """
     links = links or {}
+    listed = getattr(module, "numbers", None)
+    if listed is not None and list(listed) != [s.number for s in module.statements()]:
+        raise BrokenReport(f"{module.__name__}.numbers lists other numbers than its statements have; correct the list")
     path = module.__name__.replace(".", "/") + ".py"
     blocks: list[Block] = list(_paragraphs(module.__doc__ or ""))
     shown: dict[str, Working] = {}

@@ -82,7 +82,7 @@ def _text(target: str, document: bool | None, what: str | None, budget: float | 
         sections = [_chapter_section(chapter(target))]
         title, whole = sections[0].title, bool(document)
     elif (number := re.fullmatch(r"\(?(\d+[a-z]?)\)?", target)) is not None:
-        sections = [_equation(number[1])]
+        sections = [*_equations(number[1])]
         title, whole = f"Equation ({number[1]})", bool(document)
     elif target.replace("-", "_").lower() in families.names() or not chapter_names():
         sections = [_family_section(target, what, budget)]
@@ -124,32 +124,45 @@ def _label(number: str) -> str:
 
 
 def _first_number(found: Any) -> float:
-    numbers = [re.match(r"\d+", number) for number in found.equations]
-    return min((float(m.group()) for m in numbers if m), default=float("inf"))
+    numbers = [re.match(r"\(?(\d+)", number) for number in _numbers(found)]
+    return min((float(m[1]) for m in numbers if m), default=float("inf"))
 
 
-def _equation(number: str) -> Any:
+def _equations(number: str) -> list[Any]:
+    """The equations of that number in the chapters: the one printed, or those whose range holds it."""
     from symrg.chapters import chapter, chapter_names
     from symrg.typesetting import Equation
 
     known: list[str] = []
     for name in chapter_names():
         found = chapter(name)
-        numbers = getattr(found, "numbers", None)  # where a chapter lists them, the others need not be built
-        if numbers is None or number in numbers:
-            equations = found.equations
-            if number in equations:
-                return Equation(equations[number].latex(), tag=_label(number))
-        known += numbers or list(equations)
-    raise click.BadParameter(
-        f"no equation {number}; there are {', '.join(known) or 'none installed'}", param_hint="TARGET"
-    )
+        numbers = _numbers(found)
+        known += numbers
+        wanted = [n for n in numbers if _label(n) == number] or [n for n in numbers if _holds(n, number)]
+        if wanted:
+            printed = {getattr(e, "number", key): e for key, e in found.equations.items()}
+            return [Equation(printed[n].latex(), tag=_label(n)) for n in wanted]
+    there = ", ".join(known) or "none installed"
+    raise click.BadParameter(f"no equation {number}; there are {there}", param_hint="TARGET")
+
+
+def _numbers(found: Any) -> list[str]:
+    """The numbers of a chapter's equations; where it lists them, none has to be built."""
+    return list(getattr(found, "numbers", None) or found.equations)
+
+
+def _holds(numbers: str, number: str) -> bool:
+    """Whether "(8)-(10), corrected" holds 9."""
+    span = re.match(r"\(?(\d+)\)?-\(?(\d+)", numbers)
+    return bool(span) and number.isdigit() and int(span[1]) <= int(number) <= int(span[2])  # type: ignore[index]
 
 
 def _list() -> None:
     from symrg import families
     from symrg.chapters import chapter, chapter_names
 
-    click.echo("families:  " + " ".join(families.names()))
-    for name in chapter_names():
-        click.echo(f"chapter:   {name}: {', '.join(f'({n})' for n in chapter(name).equations)}")
+    click.echo("Families: " + ", ".join(families.names()))
+    found = {name: chapter(name) for name in chapter_names()}
+    for name in sorted(found, key=lambda n: _first_number(found[n])):
+        click.echo(f"Chapter {name}: {'; '.join(_numbers(found[name]))}")
+    click.echo("Everything: all")

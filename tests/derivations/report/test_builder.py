@@ -3,12 +3,13 @@
 import re
 from types import ModuleType
 
+import pytest
 import sympy as sp
 
 from derivations.report.builder import chapter, entry, working
 from derivations.report.content import Chapter, Report
 from derivations.report.document import article
-from derivations.report.html import render
+from derivations.report.html import BrokenReport, render
 from derivations.statement import Statement
 from symrg import Claim, Derivation, verify
 
@@ -77,3 +78,12 @@ def test_a_chapter_of_the_talk():
     assert "(5), text" in page
     assert "#derivation-cosine-and-sine" in page
     assert r"\tag*{(5), text}" in article(Report("T", (made,), entries))
+
+
+def test_numbers_that_the_statements_do_not_have_are_refused():
+    module = ModuleType("derivations.sample")
+    module.title, module.numbers = "A chapter", ("(4)",)
+    module.statements = lambda: (Statement("(3)", "t", Claim(x, x), "r"),)
+    module.derivations = lambda: ()
+    with pytest.raises(BrokenReport, match="numbers"):
+        chapter(module, {})

@@ -59,6 +59,15 @@ def test_an_equation_by_its_number(installed):
         assert run(number).stdout == "\\begin{equation*}\ny = \\mu + n\\tag{18}\n\\end{equation*}\n"
 
 
+def test_a_number_within_a_range(installed):
+    printed = {n: SimpleNamespace(number=n, latex=lambda n=n: f"E({n})") for n in ("(8)-(10)", "(8)-(10), corrected")}
+    installed[:] = [Entry("flow", SimpleNamespace(title="", numbers=tuple(printed), equations=printed))]
+    text = run("9").stdout
+    assert r"\tag*{(8)-(10)}" in text
+    assert r"\tag*{(8)-(10), corrected}" in text
+    assert run("11").exit_code == 2
+
+
 def test_an_equation_that_does_not_exist_names_those_that_do(installed):
     installed[:] = [Entry("early", Unread()), Entry("late", LATE)]
     result = run("99")
