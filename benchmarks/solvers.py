@@ -347,7 +347,7 @@ def sweep_speed() -> None:
         begins, lengths, stride = lines((n, n), (0, 1))
         cells = []
         for kernel, arguments in (
-            (strips.cayley_columns, (1, n, n)),
+            (strips.cayley_columns, (n, n, 0, n)),
             (strips.cayley_lines, (begins, lengths, stride)),
         ):
             best = np.inf

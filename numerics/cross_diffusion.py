@@ -107,8 +107,9 @@ def check_semidefinite(
     bad = lowest < -1e-10 * scale
     if bad.any():
         k = int(np.argmin(np.where(bad, lowest / np.maximum(scale, 1e-300), 0.0)))
+        where = grid.point(_cell(k, shape or grid.shape, grid))
         raise InvalidEquation(
-            f"the diffusion matrix is not positive semidefinite at {grid.point(_cell(k, shape or grid.shape, grid))}, time {time:.6g}: it is "
+            f"the diffusion matrix is not positive semidefinite at {where}, time {time:.6g}: it is "
             f"{np.array2string(stacked[k], precision=6)} with lowest eigenvalue {lowest[k]:.6g}; choose a domain or "
             "parameter values where it is"
         )

@@ -15,7 +15,7 @@ from numerics.grid import Grid
 from numerics.initial import project
 from numerics.problem import Problem, axis_coordinates, make_problem, refuse_coarse_mesh, rough_shape, times_of
 from numerics.progress import Progress
-from numerics.stepping import Record, adaptive, axis_rates, exponential, magnus_step, strang_step
+from numerics.stepping import THREADS, Record, adaptive, axis_rates, exponential, magnus_step, strang_step
 from symrg.errors import InvalidGrid, SolverFailure
 from symrg.fokker_planck import FokkerPlanck
 
@@ -37,6 +37,7 @@ def solve(
     parameters: Mapping[Any, Any] | None = None,
     tolerance: float = 1e-4,
     scheme: str = "auto",
+    threads: int = 1,
     progress: bool | None = None,
 ):
     """The density of a Fokker-Planck equation at given times.
@@ -58,6 +59,7 @@ def solve(
             mass is conserved to rounding, and where the current can vanish the stationary density is exact at the
             centres. "high-order": eighth-order central differences of the flux on uniform grids; for smooth densities
             that vanish at reflecting sides; mass is conserved, positivity is not guaranteed.
+        threads: how many sweep a plane or spatial grid together (positive scheme); results do not depend on it.
         progress: show a progress bar: None decides (a terminal, and longer than two seconds).
 
     Returns:
@@ -86,7 +88,13 @@ def solve(
         from numerics.central import evolve_central as evolve
     else:
         evolve = _evolve_positive
-    return _collected(problem, density, wanted, first, tolerance, evolve, progress)
+    if not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise InvalidGrid(f"threads is {threads!r}; expected a whole number from 1")
+    token = THREADS.set(int(threads))
+    try:
+        return _collected(problem, density, wanted, first, tolerance, evolve, progress)
+    finally:
+        THREADS.reset(token)
 
 
 def _extent(problem, domain, boundary, parameters, initial, wanted, first):

@@ -18,7 +18,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -28,6 +32,7 @@ from numerics.lattice import chains, lines
 from symrg.errors import SolverFailure
 
 MOST_STEPS = 2_000_000
+WORTH_SHARING = 20_000  # cells below which threads cost more than they gain
 _NONE = np.zeros(0, np.complex128)
 
 
@@ -51,6 +56,30 @@ class Record:
     shortest: float = math.inf
     next_step: float | None = None
     memory: dict[str, int] = field(default_factory=dict)
+
+
+THREADS: ContextVar[int] = ContextVar("numerics threads", default=1)
+"""How many threads sweep a grid together; `numerics.solve(threads=...)` sets it."""
+
+
+def shared(work: Callable[[int, int], None], count: int, size: int) -> None:
+    """Do work(first, last) on the lines 0 to count, split among the threads if the grid is large enough.
+
+    The lines are independent, so the result is the same for any number of threads.
+    """
+    threads = min(THREADS.get(), count)
+    if threads < 2 or size < WORTH_SHARING:
+        work(0, count)
+        return
+    edges = [count * k // threads for k in range(threads + 1)]
+    jobs = [_pool(threads).submit(work, *part) for part in pairwise(edges)]
+    for job in jobs:
+        job.result()
+
+
+@lru_cache(maxsize=4)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="numerics-sweep")
 
 
 def settle(mass: np.ndarray, total: float | None, record: Record) -> np.ndarray:
@@ -86,7 +115,12 @@ def _axis_exponential(
     shape = (math.prod(mass.shape[:k]), mass.shape[k], math.prod(mass.shape[k + 1 :]))
     from numerics.strips import exponential_lines
 
-    exponential_lines(mass.reshape(shape), *rates, tau, poles, residues, out.reshape(shape))
+    source, target = mass.reshape(shape), out.reshape(shape)
+    shared(
+        lambda first, last: exponential_lines(source, *rates, tau, poles, residues, first, last, target),
+        shape[0] * shape[2],
+        mass.size,
+    )
     return out
 
 
@@ -239,12 +273,19 @@ def _swept(generator: Generator, k: int, mass: np.ndarray, tau: float, record: R
         outer, inner = math.prod(grid.shape[:axis]), math.prod(grid.shape[axis + 1 :])
         from numerics.strips import cayley_columns
 
-        cayley_columns(mass, *rates, outer, grid.shape[axis], inner, tau, out)
+        n = grid.shape[axis]
+        shared(
+            lambda first, last: cayley_columns(mass, *rates, n, inner, first, last, tau, out), outer * inner, grid.size
+        )
     else:
         begins, lengths, stride = lines(grid.shape, step)
         from numerics.strips import cayley_lines
 
-        cayley_lines(mass, *rates, begins, lengths, stride, tau, out)
+        shared(
+            lambda first, last: cayley_lines(mass, *rates, begins[first:last], lengths[first:last], stride, tau, out),
+            len(begins),
+            grid.size,
+        )
     lowest, highest = out.min(), out.max()
     if not lowest >= -1e-15 * highest:
         record.exponentials += 1

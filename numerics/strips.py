@@ -9,16 +9,17 @@ from numba import njit
 
 @njit(
     "void(float64[:, :, ::1], float64[::1], float64[::1], float64[::1], float64, complex128[::1], complex128[::1],"
-    "float64[:, :, ::1])",
+    "int64, int64, float64[:, :, ::1])",
     cache=True,
     fastmath=True,
+    nogil=True,
 )
-def exponential_lines(mass, forward, backward, loss, tau, poles, residues, out):
-    """exp(tau L) along the middle axis of an array, with the same rates on every line (separable generators).
+def exponential_lines(mass, forward, backward, loss, tau, poles, residues, first, last, out):
+    """exp(tau L) along the middle axis of an array, with the same rates on every line, for lines first to last.
 
     Each pole is factorised once; strips of lines are copied to scratch, where neighbouring lines lie side by side.
     """
-    outer, n, inner = mass.shape
+    _, n, inner = mass.shape
     count = poles.size
     strip = 16
     inverse_re = np.empty((count, n))
@@ -48,9 +49,8 @@ def exponential_lines(mass, forward, backward, loss, tau, poles, residues, out):
     total = np.empty((n, strip))
     yr = np.empty((n, strip))
     yi = np.empty((n, strip))
-    lines = outer * inner
-    for begin in range(0, lines, strip):
-        size = min(strip, lines - begin)
+    for begin in range(first, last, strip):
+        size = min(strip, last - begin)
         for i in range(n):
             for b in range(strip):
                 total[i, b] = 0.0
@@ -109,6 +109,7 @@ def exponential_lines(mass, forward, backward, loss, tau, poles, residues, out):
     "void(float64[::1], float64[::1], float64[::1], float64[::1], int64[::1], int64[::1], int64, float64,float64[::1])",
     cache=True,
     fastmath=True,
+    nogil=True,
 )
 def cayley_lines(mass, forward, backward, loss, begins, lengths, stride, tau, out):
     """The Crank-Nicolson step of `cayley` along lines begin, begin + stride, ..., eight lines side by side.
@@ -167,23 +168,27 @@ def cayley_lines(mass, forward, backward, loss, begins, lengths, stride, tau, ou
 
 
 @njit(
-    "void(float64[::1], float64[::1], float64[::1], float64[::1], int64, int64, int64, float64, float64[::1])",
+    "void(float64[::1], float64[::1], float64[::1], float64[::1], int64, int64, int64, int64, float64, float64[::1])",
     cache=True,
     fastmath=True,
+    nogil=True,
 )
-def cayley_columns(mass, forward, backward, loss, outer, n, inner, tau, out):
-    """The Crank-Nicolson step of `cayley` along the middle of three axes, the last of which is contiguous.
+def cayley_columns(mass, forward, backward, loss, n, inner, first, last, tau, out):
+    """The Crank-Nicolson step of `cayley` along the middle of three axes (outer, n, inner), the last one contiguous.
 
-    Neighbouring columns are eliminated row by row, in strips whose scratch stays in cache. The rates of the edge beyond
-    the last cell must be zero.
+    Columns are numbered through the outer and inner axes; those from first to last are done. Neighbouring ones are
+    eliminated row by row, in strips whose scratch stays in cache. The rates of the edge beyond the last cell must be
+    zero.
     """
     lanes = min(inner, 64)
     inverse = np.empty((n, lanes))
     x = np.empty((n, lanes))
     h = 0.5 * tau
-    for o in range(outer):
-        for begin in range(0, inner, lanes):
-            width = min(lanes, inner - begin)
+    for o in range(first // inner, (last + inner - 1) // inner):
+        low = max(first - o * inner, 0)
+        high = min(last - o * inner, inner)
+        for begin in range(low, high, lanes):
+            width = min(lanes, high - begin)
             at = o * n * inner + begin
             for b in range(width):
                 c = at + b

@@ -81,6 +81,16 @@ def test_the_order_in_time_is_two():
     assert np.all((orders > 1.8) & (orders < 2.2))
 
 
+@pytest.mark.parametrize("D", [EYE, CROSS], ids=["separable", "general"])
+def test_threads_change_nothing(D):
+    equation = linear(ATTRACTION, D)
+    start = np.random.default_rng(0).random((160, 150))
+    one, two = (
+        solve(equation, {x: (-4, 4), y: (-4, 4)}, (160, 150), start, [0.01], tolerance=1e-2, threads=n) for n in (1, 2)
+    )
+    assert np.array_equal(one.values, two.values)
+
+
 def test_three_dimensions_with_cross_diffusion():
     A = [[-1, half, 0], [-half, -1, 0], [0, 0, -1]]
     D = [[1, half, 0], [half, 1, -sp.Rational(3, 10)], [0, -sp.Rational(3, 10), 1]]

@@ -54,7 +54,7 @@ def test_strips_of_lines(shape):
     f, g, k = rates(shape[1], 3)
     mass = np.random.default_rng(2).random(shape)
     out = np.empty(shape)
-    strips.exponential_lines(mass, f, g, k, 0.1, DEGREE_14.poles, DEGREE_14.residues, out)
+    strips.exponential_lines(mass, f, g, k, 0.1, DEGREE_14.poles, DEGREE_14.residues, 0, shape[0] * shape[2], out)
     expected = np.einsum("ij,ojc->oic", scipy.linalg.expm(0.1 * dense(f, g, k, False)), mass)
     assert np.abs(out - expected).max() < 1e-12
 
@@ -154,5 +154,7 @@ def test_vectorised_sweeps_are_the_plain_ones(shape, step):
     if sum(map(abs, step)) == 1:
         axis = step.index(1)
         outer, inner = int(np.prod(shape[:axis])), int(np.prod(shape[axis + 1 :]))
-        strips.cayley_columns(mass, f, g, k, outer, shape[axis], inner, 0.07, out)
+        out[:] = np.nan
+        for first, last in ((0, 3), (3, outer * inner)):
+            strips.cayley_columns(mass, f, g, k, shape[axis], inner, first, last, 0.07, out)
         assert np.abs(out - plain).max() < 1e-13
