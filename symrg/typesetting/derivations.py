@@ -30,4 +30,5 @@ def derivation_section(derivation: Derivation) -> Section:
     if derivation.conditions:
         where = ("For " + ", ".join(f"${latex(c)}$" for c in derivation.conditions) + ":",)
     chain = Chain(left, tuple(steps), tag="") if steps else Equation(left, tag="")
-    return Section(derivation.title, (*where, chain, *inner))
+    title = derivation.title[:1].upper() + derivation.title[1:]
+    return Section(title, (*where, chain, *inner))
