@@ -281,7 +281,7 @@ class Quadrature:
         edges = [lower, *breaks, upper]
         # Inner lines resemble their neighbours: where the mass lies is looked up again only now and then.
         pieces = [
-            self._line(value, a, b, None if breaks or depth == len(self._axes) - 1 else depth)
+            self._line(value, a, b, None if breaks or len(self._axes) < 3 or depth == len(self._axes) - 1 else depth)
             for a, b in zip(edges, edges[1:])
         ]
         total, _ = self._combine([(p[0], 1) for p in pieces])
@@ -465,7 +465,7 @@ class Quadrature:
                         break
                     u += stride
 
-        step = a.convert(0.5 if len(self._axes) > 1 and self._tolerance > 1e-9 else 0.25)
+        step = a.convert(0.5 if len(self._axes) > 2 and self._tolerance > 1e-9 else 0.25)
         sweep(step, a.convert(0), step)
         previous = [x * step for x in total]
         estimate, error = previous, [abs(x) for x in previous]
