@@ -142,7 +142,7 @@ def solver_source(
     wanted, _ = times_of(times, start)
     names = _argument_names([*equation.coordinates, *symbols])
     coefficients = problem.coefficients
-    components = [*coefficients.axes, *([coefficients.full] if coefficients.full is not None else [])]
+    components = [*coefficients.axes, *(coefficients.full or ())]
     kernels = [_Kernel(f"coefficients_{k}", c.expressions, equation, symbols) for k, c in enumerate(components)]
     if state is not None:
         kernels.append(_Kernel("initial_density", (state,), equation, symbols))
@@ -322,7 +322,7 @@ def _equation_text(
         "separable": repr(bool(coefficients.separable)),
         "autonomous": repr(bool(coefficients.autonomous)),
         "axes": f"({axes},)" if axes else "()",
-        "full": f"COMPONENT_{len(components) - 1}" if coefficients.full is not None else "None",
+        "full": "(COMPONENT_0, COMPONENT_1)" if coefficients.full is not None else "None",
     }
     lines += ["COEFFICIENTS = Coefficients(", *(f"    {k}={v}," for k, v in values.items()), ")"]
     return "\n".join(lines)
@@ -405,7 +405,7 @@ def _solve_text(
         "    attributes: dict[str, Any] = {}",
         "    problem = Problem(COEFFICIENTS.equation, grid, COEFFICIENTS, values)",
         "    states = _evolve_positive(",
-        "        problem, checked(density, grid), wanted, first, tolerance, lambda now: None, attributes",
+        "        problem, checked(density, grid), wanted, first, tolerance, lambda *now: None, attributes",
         "    )",
         "    densities = np.stack(list(states))",
         "    return tuple(a.centres for a in grid.axes), densities, attributes",

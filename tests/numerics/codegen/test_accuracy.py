@@ -90,7 +90,7 @@ expressions = hs.recursive(leaves(), branches, max_leaves=10).filter(
 points = hs.tuples(hs.floats(-3, 3), hs.floats(-3, 3))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(expressions, hs.lists(points, min_size=3, max_size=3))
 def test_random_expressions_are_within_their_error_bound(expression, where):
     f = numerics.compile(expression, (x, y), cache=False)
