@@ -113,7 +113,7 @@ def evolve_central(
     wanted: np.ndarray,
     first: float,
     tolerance: float,
-    tick: Callable[[float], None],
+    tick: Callable[..., None],
     attributes: dict[str, Any],
 ) -> Iterator[np.ndarray]:
     """Yield the density at each wanted time; fill `attributes`.
@@ -155,6 +155,9 @@ def evolve_central(
         state = one.blended(two, a, b).exponential(state, h, small, record)
         return one.blended(two, b, a).exponential(state, h, small, record)
 
+    def report(when: float, state: np.ndarray) -> None:
+        tick(when, lambda: state)
+
     now = first
     for time in map(float, wanted):
         if time > now:
@@ -163,7 +166,9 @@ def evolve_central(
                 record.steps += 1
                 record.error += goal
             else:
-                density = adaptive(magnus, 4, density, now, time, tolerance, span, total, record, tick, keep_sign=True)
+                density = adaptive(
+                    magnus, 4, density, now, time, tolerance, span, total, record, report, keep_sign=True
+                )
             now = time
             tick(now)
         if not np.all(np.isfinite(density)):

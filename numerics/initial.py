@@ -17,6 +17,7 @@ from symrg.errors import InvalidState
 from symrg.fokker_planck import FokkerPlanck
 
 RESOLVED = 1e-6  # relative difference of mass between values at the centres and cell averages that counts as none
+MOST_BOXES = 2_000_000  # boxes that the averages of a rough density are refined to at once
 LOST = 1e-2  # share of a normalised density that may lie off the grid
 
 
@@ -137,7 +138,8 @@ def _from_expression(
     if not np.isfinite(exact) or abs(mass - exact) <= RESOLVED * abs(exact):
         chosen, total = density, mass
     else:
-        chosen, total = averages, exact
+        chosen = _refined(function, grid, density, averages)
+        total = float((chosen * grid.volumes).sum())
     if abs(total - 1) > LOST and any(not _unbounded(a.symbol, grid) for a in grid.axes):
         _refuse_truncation(function, expression, equation, grid, total)
     return chosen.copy()
@@ -150,6 +152,54 @@ def _averages(function: Any, grid: Grid) -> np.ndarray:
         points = broadcast([a.faces[:-1] + nodes[q] * a.widths for a, q in zip(grid.axes, picks)])
         total += np.prod([weights[q] for q in picks]) * function(points)
     return total
+
+
+def _refined(function: Any, grid: Grid, density: np.ndarray, averages: np.ndarray) -> np.ndarray:
+    """Cell averages by adaptive bisection of the cells in which the density is not smooth.
+
+    A box stays in the list while its integral changes when it is halved along every axis; jumps are followed down to
+    rounding on a line, and as far as `MOST_BOXES` goes in more dimensions.
+    """
+    d = grid.dimension
+    peak = float(np.abs(density).max() + np.abs(averages).max())
+    rough = np.abs(averages - density) > 1e-9 * peak
+    for k in range(d):
+        steps = np.abs(np.diff(density, axis=k)) > 1e-3 * peak
+        pad = [(0, 1) if j == k else (0, 0) for j in range(d)]
+        rough |= np.pad(steps, pad) | np.pad(steps, [p[::-1] for p in pad])
+    cells = np.flatnonzero(rough.ravel())
+    index = np.unravel_index(cells, grid.shape)
+    low = np.stack([a.faces[i] for a, i in zip(grid.axes, index)])
+    size = np.stack([a.widths[i] for a, i in zip(grid.axes, index)])
+    integral = np.zeros(grid.size)
+    owner, whole = cells, _box_integrals(function, low, size)
+    scale = max(float(np.abs(whole).sum()), float((averages * grid.volumes).sum()))
+    for _ in range(60):
+        if not owner.size or owner.size * 2**d > MOST_BOXES:
+            break
+        corners = np.array(list(itertools.product((0.0, 0.5), repeat=d))).T
+        lows = (low[:, :, None] + size[:, :, None] * corners[:, None, :]).reshape(d, -1)
+        sizes = np.repeat(0.5 * size, 2**d, axis=1)
+        parts = _box_integrals(function, lows, sizes)
+        sums = parts.reshape(-1, 2**d).sum(axis=1)
+        open_ = np.abs(sums - whole) > 1e-13 * scale
+        np.add.at(integral, owner[~open_], sums[~open_])
+        keep = np.repeat(open_, 2**d)
+        low, size, whole, owner = lows[:, keep], sizes[:, keep], parts[keep], np.repeat(owner[open_], 2**d)
+    np.add.at(integral, owner, whole)
+    flat = averages.ravel().copy()
+    flat[cells] = integral[cells] / grid.volumes.ravel()[cells]
+    return flat.reshape(grid.shape)
+
+
+def _box_integrals(function: Any, low: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Integrals over boxes by Gauss's rule of three points along each axis."""
+    nodes, weights = gauss(3)
+    total = np.zeros(low.shape[1])
+    for picks in itertools.product(range(3), repeat=len(low)):
+        points = [low[k] + nodes[q] * size[k] for k, q in enumerate(picks)]
+        total += np.prod([weights[q] for q in picks]) * function(points)
+    return total * size.prod(axis=0)
 
 
 def _unbounded(symbol: sympy.Symbol, grid: Grid) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -26,12 +27,15 @@ class Progress:
         self._wanted = sys.stderr.isatty() if shown is None else shown
         self._patience = 0.0 if shown else PATIENCE
         self._bar: Any = None
+        self.latest: tuple[float, Callable[[], Any]] | None = None
 
     def __enter__(self) -> Progress:
         return self
 
-    def __call__(self, now: float) -> None:
-        """Report where the run is."""
+    def __call__(self, now: float, state: Callable[[], Any] | None = None) -> None:
+        """Report where the run is, and how to get the state there if the run is interrupted."""
+        if state is not None:
+            self.latest = (now, state)
         if not self._wanted or time.monotonic() - self._begun < self._patience:
             return
         if self._bar is None:

@@ -105,7 +105,7 @@ def _extent(problem, domain, boundary, parameters, initial, wanted, first):
         problem.equation, domain, rough_shape(problem), boundary, parameters, initial, first, len(wanted)
     )
     density = project(initial, problem.equation, rough.grid, first, parameters)
-    states = list(_evolve_positive(rough, density, wanted, first, 1e-2, lambda now: None, {}, rough=True))
+    states = list(_evolve_positive(rough, density, wanted, first, 1e-2, lambda now, state=None: None, {}, rough=True))
     return spreads(rough.grid, states, problem.rough)
 
 
@@ -120,9 +120,15 @@ def _collected(problem: Problem, density, wanted, first, tolerance, evolve, prog
                 states.append(state)
                 masses.append(float((state * grid.volumes).sum()))
         except KeyboardInterrupt:
+            wanted = wanted[: len(states)]
+            if bar.latest is not None and (not states or bar.latest[0] > wanted[-1]):
+                # the last complete step lies between two output times
+                states.append(bar.latest[1]())
+                masses.append(float((states[-1] * grid.volumes).sum()))
+                wanted = np.append(wanted, bar.latest[0])
             if not states:
                 raise
-            attributes["interrupted"] = f"after time {wanted[len(states) - 1]:.6g}"
+            attributes["interrupted"] = f"after time {wanted[-1]:.6g}"
     values = np.stack(states)
     attributes["mass"] = masses
     attributes["minimum"] = float(values.min())
@@ -175,6 +181,9 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
             + ", Strang sweeps of order 2"
         )
 
+    def report(when: float, state: np.ndarray) -> None:
+        tick(when, lambda: state.reshape(grid.shape) / grid.volumes)
+
     def magnus(state: np.ndarray, t: float, h: float) -> np.ndarray | None:
         return magnus_step(lambda s: axis_rates(problem.generator(s)), rings, state, t, h)
 
@@ -188,9 +197,9 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
             if generator.separable and coefficients.autonomous:
                 mass = exponential(generator, mass, time - now, tolerance, record)
             elif generator.separable:
-                mass = adaptive(magnus, 4, mass, now, time, tolerance, span, total, record, tick)
+                mass = adaptive(magnus, 4, mass, now, time, tolerance, span, total, record, report)
             else:
-                mass = adaptive(strang, 2, mass, now, time, tolerance, span, total, record, tick)
+                mass = adaptive(strang, 2, mass, now, time, tolerance, span, total, record, report)
             if not coefficients.autonomous:
                 generator = problem.generator(time)
             if not np.all(np.isfinite(mass)):

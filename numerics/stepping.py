@@ -311,7 +311,7 @@ def adaptive(
     span: float,
     total: float | None,
     record: Record,
-    tick: Callable[[float], None],
+    tick: Callable[[float, np.ndarray], None],
     keep_sign: bool = False,
 ) -> np.ndarray:
     """Integrate from start to stop, comparing each step with two halves; the two halves are what is kept.
@@ -326,7 +326,7 @@ def adaptive(
         span: the whole duration of the solve.
         total: conserved mass, or None.
         record: counts and error estimates.
-        tick: called with the time after each step.
+        tick: called with the time and the mass after each step.
         keep_sign: leave negative values as they are.
 
     Raises:
@@ -353,7 +353,7 @@ def adaptive(
             record.steps += 1
             record.error += error
             record.shortest = min(record.shortest, h)
-            tick(time)
+            tick(time, mass)
         else:
             record.rejected += 1
         factor = 0.9 * (allowed / error) ** (1 / order) if 0 < error < math.inf else (4.0 if error == 0 else 0.25)

@@ -287,6 +287,27 @@ def test_an_interrupt_returns_what_there_is(monkeypatch):
     assert "0.2" in result.attrs["interrupted"]
 
 
+def test_an_interrupt_between_outputs_returns_the_last_step(monkeypatch):
+    import numerics.solver as solver
+
+    equation = FokkerPlanck((x,), [-x + sp.sin(9 * t)], [[1]], time=t)
+    original, calls = solver.magnus_step, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) > 20:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    arguments = {"domain": {x: (-6, 6)}, "shape": 64, "initial": expression((x,), [1], 0.25), "tolerance": 1e-6}
+    monkeypatch.setattr(solver, "magnus_step", interrupted)
+    result = solve(equation, times=[5.0], **arguments)
+    monkeypatch.undo()
+    reached = float(result.time.values[0])
+    assert 0 < reached < 5
+    assert np.abs(result.values[0] - solve(equation, times=[reached], **arguments).values[0]).max() < 1e-5
+
+
 GOOD = {
     "domain": {x: (-6, 6)},
     "shape": 64,
