@@ -20,6 +20,8 @@ import sympy
 from sympy import Derivative, Integral, Symbol
 
 from symrg.bayes.diffusion import predictive_diffusion
+from symrg.bayes.dynamical import _exponential
+from symrg.bayes.parameter_space import integrate_over
 from symrg.budget import Budget
 from symrg.derivation import Derivation
 
@@ -107,13 +109,18 @@ def bridge(dynamics: DynamicalBayes, tau: Symbol | None = None, budget: float | 
     tau = tau or Symbol("tau", positive=True)
     spread = predictive_diffusion(dynamics, tau, budget=budget)
     predictive = dynamics.predictive(budget).subs(dynamics.time, 1 / tau)
-    posterior = dynamics.solution.subs(dynamics.time, 1 / tau)
-    likelihood = sympy.exp(dynamics.model.log_density)
     mean = dynamics.expected_divergence().subs(dynamics.time, 1 / tau)
-    average = Integral(likelihood * (dynamics.divergence - mean) * posterior, *dynamics.limits)
+    joint = dynamics.weight * _exponential(dynamics.model.log_density, dynamics.parameters)
+    joint = integrate_over(sympy.powsimp(joint), dynamics.limits, budget, dynamics.divergence)
+    joint = (joint / dynamics.normaliser).subs(dynamics.time, 1 / tau)
+    if joint.has(Integral):
+        raise budget.no_closed_form("the average of D p(y|theta) over the posterior")
     chain = (
         Derivation("From the replicator equation to the diffusion equation", Derivative(predictive, tau))
-        .step(average / tau**2, f"{LINKS[1].name}: the replicator equation (14) with d tau = - tau^2 dT, exact")
+        .step(
+            (sympy.simplify(joint / predictive) - mean) * predictive / tau**2,
+            f"{LINKS[1].name}: (14) with d tau = - tau^2 dT, averages over the posterior carried out, exact",
+        )
         .step(spread.rate, f"{LINKS[2].name}, remainder of order tau", order=(tau, 0, 1))
     )
     if spread.equation is None:
@@ -130,6 +137,8 @@ def bridge(dynamics: DynamicalBayes, tau: Symbol | None = None, budget: float | 
         *(-Derivative(drift[a] * predictive, y[a]) for a in n),
         *(Derivative(diffusion[a, b] * predictive, y[a], y[b]) for a in n for b in n),
     )
-    return chain.step(written, f"{LINKS[3].name}: derivatives in theta become derivatives in y, exact").step(
-        last, f"{LINKS[4].name}: the density itself, remainder of order tau", order=(tau, 0, 1)
+    chain = chain.step(written, f"{LINKS[3].name}: derivatives in theta become derivatives in y, exact")
+    carried = sympy.simplify(spread.equation.rhs(predictive) / predictive) * predictive
+    return chain.step(carried, f"{LINKS[4].name}: the density itself, remainder of order tau", order=(tau, 0, 1)).step(
+        last, "the derivatives in y that these are, exact"
     )
