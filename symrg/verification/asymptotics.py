@@ -124,6 +124,8 @@ def _growth(
     late = [b - a for a, b in itertools.pairwise(logs[2:])]
     if all(r <= 0.03 for r in late):
         return True, order
+    if min(late) < -0.02 and max(logs) - max(logs[:2]) < 0.5:
+        return True, order  # it goes up and down, and no higher than before
     if all(r > 0.15 for r in late) and late[-1] > 0.5 * late[0]:
         return False, order
     return None, order

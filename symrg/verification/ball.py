@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -49,7 +50,7 @@ class BallWitness:
     def examine(self, reading: Reading, budget: Budget) -> Evidence:
         """Enclose both sides at points of the domain; see the module."""
         try:
-            return within(budget.remaining, self._examine, reading, budget)
+            return within(budget.remaining + 1.5, self._examine, reading, budget)
         except OutOfTime:
             return undecided(self, "out of time before enough points were checked")
         except Declined as reason:
@@ -92,7 +93,7 @@ class BallWitness:
         places = changes_of_form([s for pair in reading.pairs for s in pair])
         if reading.relation != "==" and not hard:
             places += tuple(_critical(reading))
-        points = domain.points(8 if hard else self.count, places)
+        points = domain.points(8 if hard else self.count, places, moderate=hard)
         if not points:
             return undecided(
                 self, f"no point of the domain was met in {domain.tried or 'any'} tries: the conditions may exclude all"
@@ -106,15 +107,24 @@ class BallWitness:
                 tally.cut = len(points) - number
                 break
             for k, pair in enumerate(sides):
-                refuted = tally.add(pair, values, k if len(sides) > 1 else None, end)
+                try:
+                    element = k if len(sides) > 1 else None
+                    refuted = within(budget.remaining, tally.add, pair, values, element, end)
+                except OutOfTime:
+                    tally.cut = len(points) - number
+                    return tally.evidence(3 if hard else 6, hard)
                 if refuted is not None:
                     return refuted
         if reading.relation == "==":
             integrals = any(side.has(sp.Integral) for pair in reading.pairs for side in pair)
-            refuted = tally.deepen(sides, end, _DEEP_INTEGRAL if integrals else _DEEP)
+            try:
+                bits = _DEEP_INTEGRAL if integrals else _DEEP
+                refuted = within(max(budget.remaining, 0.01), tally.deepen, sides, end, bits)
+            except OutOfTime:
+                refuted = None
             if refuted is not None:
                 return refuted
-        return tally.evidence(3 if hard else 6)
+        return tally.evidence(3 if hard else 6, hard)
 
 
 def _critical(reading: Reading) -> list[sp.Expr]:
@@ -233,7 +243,7 @@ class _Tally:
                     if pair.zero or time.monotonic() > end:
                         continue
                     try:
-                        *_, ball = _guarded(lambda pair=pair, values=values: pair.at(values))
+                        *_, ball = _guarded(partial(pair.at, values))
                     except Declined:
                         continue
                     if ball.is_finite() and not ball.contains(0):
@@ -242,7 +252,7 @@ class _Tally:
                         self.deep = f", and to {_size(_radius(ball))} at {len(chosen)} of them"
         return None
 
-    def evidence(self, least: int) -> Evidence:
+    def evidence(self, least: int, hard: bool = False) -> Evidence:
         places = {tuple(r["values"].items()) for r in self.agreed}
         exact = not self.domain.symbols
         notes = []
@@ -263,6 +273,8 @@ class _Tally:
         record = {"seed": self.witness.seed, "points": self.agreed, "relation": self.reading.relation}
         if self.open and self.reading.relation != "==" and len(self.agreed) >= max(8, 2 * len(self.open)):
             checks = (*checks, f"at {len(self.open)} points the sides are too close to tell them apart")
+        elif self.open and hard and len(places) >= least:
+            checks = (*checks, f"{len(self.open)} points were left, as their balls stayed wide")
         elif self.open:
             return Evidence(
                 self.witness.name, self.witness.kind, Outcome.UNDECIDED, checks, "; ".join(self.open[:3]), record=record
@@ -291,7 +303,7 @@ def _decide(pair: _Sides, values: Values, end: float) -> tuple[str, acb, int]:
     ladder = [start_bits, *[b for b in _LADDER if b > start_bits]]
     for bits in ladder:
         with precision(bits):
-            left, right, ball = _guarded(lambda: pair.at(values))
+            left, right, ball = _guarded(partial(pair.at, values))
             if ball.is_finite():
                 finite = True
                 state = _state(pair, values, left, right, ball)

@@ -105,6 +105,9 @@ def _compile(node: sp.Basic, compiled: Callable[[sp.Basic], Evaluate]) -> Evalua
         return lambda point: exponent(point).exp()
     if isinstance(node, sp.Pow):
         return _power(node, compiled)
+    if isinstance(node, sp.Mod):
+        p, q = node.args
+        return compiled(p - q * sp.floor(p / q, evaluate=False))
     if name in _FORMS:
         return _FORMS[name](node, compiled)
     if name in _FUNCTIONS:
@@ -131,9 +134,14 @@ def _apply(node: sp.Basic, parts: list[Evaluate]) -> Evaluate:
 
 
 def exact_number(value: sp.Float) -> sp.Rational:
-    """The rational that a Float is read as: the shortest decimal that gives the same Float."""
+    """The rational that a Float is read as: the shortest decimal that gives it, or 15 digits where that has 17.
+
+    The seventeenth digit is what arithmetic on decimals leaves behind: 0.1*3 is read as 0.3.
+    """
     if value._prec == 53:
-        return sp.Rational(repr(float(value)))
+        text = repr(float(value))
+        digits = text.partition("e")[0].replace(".", "").lstrip("-0")
+        return sp.Rational(text if len(digits) < 17 else f"{float(value):.15g}")
     return sp.Rational(str(value))
 
 

@@ -74,8 +74,9 @@ class FloatingWitness:
         hard = any(s.has(sp.Integral, sp.Sum, sp.Product) for s in sides)
         low, high = (_LOW_HARD, _HIGH_HARD) if hard else (_LOW, _HIGH)
         domain = Domain.of(reading, self.seed)
-        points = domain.points(5 if hard else self.count, changes_of_form(list(sides)))
+        points = domain.points(5 if hard else self.count, changes_of_form(list(sides)), moderate=hard)
         done, worst = 0, mpmath.mpf(0)
+        declined = ""
         for values in points[: 6 if hard else 60]:
             for element, (lhs, rhs) in enumerate(reading.pairs):
                 if budget.remaining < 0.05:
@@ -84,6 +85,9 @@ class FloatingWitness:
                 try:
                     outcome = within(share, _difference, lhs, rhs, values, low, high)
                 except OutOfTime:
+                    continue
+                except Declined as reason:
+                    declined = str(reason)
                     continue
                 if outcome is None:
                     continue
@@ -101,7 +105,7 @@ class FloatingWitness:
                 worst = max(worst, tolerance)
         least = 1 if not reading.symbols else 3 if hard else 6
         if done < least * len(reading.pairs):
-            return undecided(self, f"only {done} points could be evaluated")
+            return undecided(self, f"only {done} points could be evaluated" + (f": {declined}" if declined else ""))
         text = f"{prefix}both sides agree at {done} points within {mpmath.nstr(worst, 2)}, seed {self.seed}"
         return Evidence(self.name, self.kind, Outcome.HOLDS, (text,))
 
@@ -240,7 +244,11 @@ def _integral(expr: sp.Integral, env: dict[sp.Basic, Any]) -> Any:
     marks = [a, *_breaks(body, variable, env, a, b), b]
     if mpmath.isinf(a) and mpmath.isinf(b) and len(marks) == 2:
         marks.insert(1, mpmath.mpf(0))
-    total, error = mpmath.quad(value, marks, error=True)
+    token = _PEAK.set([mpmath.mpf(0)])  # the quadrature's own estimate covers what is inside
+    try:
+        total, error = mpmath.quad(value, marks, error=True)
+    finally:
+        _PEAK.reset(token)
     if error > mpmath.mpf(10) ** -12 * max(1, abs(total)):
         raise Declined("mpmath's quadrature did not converge")
     return total
@@ -267,6 +275,8 @@ def _breaks(body: sp.Expr, variable: sp.Symbol, env: dict[sp.Basic, Any], a: Any
                 continue
             if mpmath.im(value) == 0 and a < mpmath.re(value) < b:
                 found.append(mpmath.re(value))
+        if found and mpmath.isinf(a) and mpmath.isinf(b):
+            found.append(mpmath.mpf(0))
     return sorted(set(found))[:10]
 
 

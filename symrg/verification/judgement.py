@@ -18,7 +18,7 @@ from symrg.verification.other_system import MaximaWitness
 from symrg.verification.reading import Reading
 from symrg.verification.repair import marked_statement, proposals
 from symrg.verification.symbolic import SymbolicWitness
-from symrg.verification.witness import Evidence, Outcome, Witness
+from symrg.verification.witness import Evidence, Outcome, Witness, undecided
 
 STATUSES = ("holds", "holds with correction", "fails", "definition", "schematic", "undecided")
 
@@ -106,20 +106,26 @@ def verify(
 def examine(reading: Reading, limit: Budget, witnesses: Sequence[Witness] | None = None) -> tuple[Evidence, ...]:
     """The evidence of the witnesses: all that are given, or the usual ones until they suffice."""
     if witnesses is not None:
-        share = [
-            w.examine(reading, Budget(max(limit.remaining / (len(witnesses) - k), 0.01)))
-            for k, w in enumerate(witnesses)
-        ]
-        return tuple(share)
-    ball = BallWitness().examine(reading, Budget(max(0.45 * limit.remaining, 0.01)))
+        shares = ((w, limit.remaining / (len(witnesses) - k)) for k, w in enumerate(witnesses))
+        return tuple(_examined(w, reading, share) for w, share in shares)
+    ball = _examined(BallWitness(), reading, 0.45 * limit.remaining)
     if ball.outcome is Outcome.REFUTED:
         return (ball,)
-    found = [ball, SymbolicWitness().examine(reading, Budget(max(0.4 * limit.remaining, 0.01)))]
+    found = [ball, _examined(SymbolicWitness(), reading, 0.4 * limit.remaining)]
     if found[1].outcome is not Outcome.HOLDS:
-        found.append(MaximaWitness().examine(reading, Budget(max(0.3 * limit.remaining, 0.01))))
+        found.append(_examined(MaximaWitness(), reading, 0.3 * limit.remaining))
     if len({e.kind for e in found if e.outcome is Outcome.HOLDS}) < 2:
-        found.append(FloatingWitness().examine(reading, Budget(max(0.9 * limit.remaining, 0.01))))
+        found.append(_examined(FloatingWitness(), reading, 0.9 * limit.remaining))
     return tuple(found)
+
+
+def _examined(witness: Witness, reading: Reading, seconds: float) -> Evidence:
+    """One witness's evidence; a witness that breaks down has none, and that is said."""
+    try:
+        return witness.examine(reading, Budget(max(seconds, 0.01)))
+    except Exception as error:
+        text = str(error).splitlines()[0][:200] if str(error) else ""
+        return undecided(witness, f"the witness broke down: {type(error).__name__}: {text}")
 
 
 def judge(claim: Claim, evidence: tuple[Evidence, ...]) -> Verdict:

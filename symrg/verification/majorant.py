@@ -391,6 +391,12 @@ class Majorant:
         """|log z| <= |log |z|| + pi, with |z| between its bounds."""
         if argument == self.x:
             return (Term(arb(1) / rational(_DELTA), arb(rational(_DELTA))),)
+        if isinstance(argument, sp.Add) and argument.args[0] == 1:
+            rest = argument - 1
+            size = self.small(rest)
+            if size is not None and size < 1:  # |log(1 + g)| <= |g| / (1 - |g|)
+                factor = Term((1 / (1 - size)).upper(), arb(0))
+                return tuple(factor * t for t in self.upper(rest))
         real = argument.is_positive
         terms: list[Term] = [] if real else [Term(arb(4), arb(0))]
         above, below = self.upper(argument), self.lower(argument)

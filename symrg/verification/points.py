@@ -62,6 +62,7 @@ class Domain:
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
+        self.moderate = False
         flat: list[Any] = []
         for condition in self.conditions:
             flat += list(condition.args) if isinstance(condition, sp.And) else [condition]
@@ -86,16 +87,18 @@ class Domain:
             point = at(values)
             return all(test(point) is True for test in self.tests)
 
-    def points(self, count: int, places: tuple[sp.Expr, ...] = ()) -> list[Values]:
+    def points(self, count: int, places: tuple[sp.Expr, ...] = (), moderate: bool = False) -> list[Values]:
         """Up to `count` points of the bulk and the edges, then those around `places`, where an expression changes form.
 
         Args:
             count: how many points of the first sort.
             places: expressions that vanish where something changes.
+            moderate: keep to sizes at which integrals are quick.
 
         Returns:
             Distinct points; none where the domain wasn't met.
         """
+        self.moderate = moderate
         if self.empty:
             return []
         if not self.symbols:
@@ -110,6 +113,9 @@ class Domain:
                 found.setdefault(tuple(values.values()), values)
             else:
                 misses += 1
+        for values in self._consecutive(list(found.values())[:2]):
+            if self._accept(values):
+                found.setdefault(tuple(values.values()), values)
         for base in list(found.values())[:3]:
             for values in self._around(places, base):
                 if self._accept(values):
@@ -246,9 +252,9 @@ class Domain:
         """A positive number of a size that the mode says."""
         draw = self.random
         if mode == 2:
-            return fraction / 10 ** draw.choice((1, 3, 8))
+            return fraction / 10 ** draw.choice((1,) if self.moderate else (1, 3, 8))
         if mode == 3:
-            return 5 + fraction * 10 ** draw.choice((1, 2, 3))
+            return 5 + fraction * 10 ** draw.choice((1,) if self.moderate else (1, 2, 3))
         if mode == 4:
             return sp.Rational(draw.randrange(1, 13), draw.choice((1, 1, 2, 3)))
         if mode == 5:
@@ -293,6 +299,18 @@ class Domain:
         if symbol.is_real is False and second == 0:
             second = sp.Rational(1, 3)
         return signs[0] * first + sp.I * signs[1] * second
+
+    def _consecutive(self, bases: list[Values]) -> Iterator[Values]:
+        """Small integers one after the other, where a claim about integers may fail at one of them only."""
+        whole = [s for s in self.symbols if s.is_integer]
+        if len(whole) == 1:
+            for base in bases[:1]:
+                for k in range(-12, 41):
+                    yield {**base, whole[0]: sp.Integer(k)}
+        elif whole:
+            for base in bases[:1]:
+                for pair in itertools.product(range(-2, 6), repeat=2):
+                    yield {**base, **{s: sp.Integer(pair[j % 2] + j // 2) for j, s in enumerate(whole)}}
 
     def _around(self, places: tuple[sp.Expr, ...], base: Values) -> Iterator[Values]:
         """Points on both sides of where the expressions vanish, at it, and between two such places."""
@@ -389,6 +407,10 @@ def changes_of_form(exprs: list[sp.Basic]) -> tuple[sp.Expr, ...]:
                 new = [node.args[0]]
             elif isinstance(node, sp.Max | sp.Min):
                 new = [a - b for a, b in itertools.combinations(node.args, 2)]
+            elif isinstance(node, sp.Mod):
+                new = [sp.floor(node.args[0] / node.args[1], evaluate=False)]
+            elif isinstance(node, sp.KroneckerDelta):
+                new = [node.args[0] - node.args[1]]
             elif isinstance(node, sp.floor | sp.ceiling | sp.frac):
                 new = [sp.floor(node.args[0], evaluate=False)]
             elif isinstance(node, sp.log) or (isinstance(node, sp.Pow) and not node.exp.is_integer):

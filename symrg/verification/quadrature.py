@@ -13,7 +13,7 @@ from collections.abc import Callable
 import sympy as sp
 from flint import acb, arb, ctx
 
-from symrg.budget import Declined
+from symrg.budget import Declined, check_time, uninterrupted
 from symrg.verification.enclosure import Evaluate, Point, enclose
 from symrg.verification.majorant import Majorant
 
@@ -186,7 +186,25 @@ class _Pieces:
 
     def integral(self, value: Callable[[acb, bool], acb], a: acb, b: acb) -> acb:
         tolerance = arb(2) ** (_SPARE - ctx.prec)
-        return acb.integral(value, a, b, rel_tol=tolerance, abs_tol=tolerance, eval_limit=EVALUATIONS)
+        count = itertools.count(1)
+        raised: list[BaseException] = []
+
+        def guarded(x: acb, analytic: bool) -> acb:  # no exception may cross the frames of the C library
+            if raised:
+                return _NAN
+            try:
+                if not next(count) % 32:
+                    check_time()
+                return value(x, analytic)
+            except BaseException as error:
+                raised.append(error)
+                return _NAN
+
+        with uninterrupted():
+            found = acb.integral(guarded, a, b, rel_tol=tolerance, abs_tol=tolerance, eval_limit=EVALUATIONS)
+        if raised:
+            raise raised[0]
+        return found
 
     def plain(self, point: Point, a: acb, b: acb) -> acb:
         """The integral without a change of variables."""

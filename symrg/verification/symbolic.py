@@ -141,13 +141,17 @@ def _below_order(
     expansion = bounded_expand(expansion)
     if expansion == 0:
         return True, [f"series about {point}: every term below order {n} vanishes"]
+    logarithm = sp.Dummy("L")
+    expansion = sp.expand(sp.expand_log(expansion).subs(sp.log(h), logarithm))
     leading = []
-    for term in sp.Add.make_args(sp.collect(expansion, h)):
-        power = term.as_coeff_exponent(h)[1]
-        if power.has(h) or term.as_coeff_exponent(h)[0].has(h):
+    by_power: dict[sp.Expr, sp.Expr] = {}
+    for term in sp.Add.make_args(expansion):
+        coefficient, power = term.as_coeff_exponent(h)
+        if power.has(h) or coefficient.has(h):
             raise Declined("the expansion has terms that aren't powers")
-        if power < n:
-            coefficient = term.as_coeff_exponent(h)[0]
+        by_power[power] = by_power.get(power, sp.Integer(0)) + coefficient
+    for power, coefficient in by_power.items():
+        if power < n or (power == n and coefficient.has(logarithm)):
             if reduce_to_zero(coefficient, Budget(max(budget.remaining / 4, 0.01))) is None:
                 return False, [f"the coefficient of order {power} was not reduced to 0: {_brief(coefficient)}"]
             leading.append(f"order {power} vanishes")
