@@ -46,6 +46,23 @@ def test_a_wrong_diffusion_is_seen(wrong):
     assert ou_error(256, wrong) > 10 * ou_error(256)
 
 
+@pytest.mark.parametrize("domain", [(-6, 6), (-sp.oo, sp.oo)])
+def test_the_grid_error_is_estimated(domain):
+    mean, covariance = evolved([[-1]], [[1]], [1.5], [[0.25]], 1.0)
+    for n in (64, 128):
+        result = solve(
+            ORNSTEIN_UHLENBECK,
+            {x: domain},
+            n,
+            expression((x,), [1.5], 0.25),
+            [0.4, 1.0],
+            parameters={theta: 1},
+            estimate_grid_error=True,
+        )
+        actual = error(result, density([result.x.values], mean, covariance))
+        assert 0.7 < result.attrs["grid_error_estimate"] / actual < 1.5
+
+
 def lognormal(s, mean, variance, m=np):
     return m.exp(-((m.log(s) - mean) ** 2) / (2 * variance)) / (s * m.sqrt(2 * m.pi * variance))
 
