@@ -17,7 +17,10 @@ _HOME = {
     "steady_state": "numerics.solver",
     "mean_first_passage_time": "numerics.solver",
 }
-_MODULES = ("codegen", "fisher", "langevin", "pruning", "sweep", "witnesses")
+_MODULES = (
+    *("autoencoder", "codegen", "figures", "fisher", "langevin", "mnist", "plots", "pruning", "spectrum", "sweep"),
+    "witnesses",
+)
 
 __all__ = [*_HOME, *_MODULES]
 
