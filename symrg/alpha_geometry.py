@@ -9,10 +9,11 @@ from typing import Any
 import sympy as sp
 
 from symrg.budget import Budget, Declined
-from symrg.differential_field import short_form
+from symrg.differential_field import DifferentialField, RationalFunction, inverse, short_form
 from symrg.errors import InvalidMetric, NoClosedForm, NotExponentialFamily
 
 Limit = float | Budget | None
+Square = list[list[RationalFunction]]
 
 
 def amari_chentsov(
@@ -50,17 +51,28 @@ def _from_family(
         raise Declined(str(e)) from e
     if family.dimension != len(parameters) or family.curved or tuple(family.parameters) != tuple(parameters):
         raise Declined("no full exponential family")
-    jacobian = family._jacobian()
-    back = jacobian.inv()
-    in_natural = (back.T * metric * back).applyfunc(short_form)
     n = len(parameters)
-    flat = []
-    for i, j, k in product(range(n), repeat=3):
-        terms = (
-            jacobian[a, i] * jacobian[b, j] * sp.diff(in_natural[a, b], parameters[k])
-            for a, b in product(range(n), repeat=2)
-        )
-        flat.append(short_form(sp.Add(*terms)))
+    r = range(n)
+    jacobian = family._jacobian()
+    field = DifferentialField([*jacobian, *metric], parameters, 1)
+    forward = [[field.element(jacobian[a, i]) for i in r] for a in r]
+    back = inverse(field, forward)
+    g = [[field.element(metric[i, j]) for j in r] for i in r]
+
+    def through(
+        left: list[list[RationalFunction]], right: list[list[RationalFunction]]
+    ) -> list[list[RationalFunction]]:
+        return [[sum((left[i][m] * right[m][j] for m in r), field.zero) for j in r] for i in r]
+
+    def turned(matrix: Square) -> Square:
+        return [list(column) for column in zip(*matrix)]
+
+    in_natural = through(turned(back), through(g, back))
+    slices = []
+    for k in r:
+        slope = [[field.derivative(in_natural[a][b], k) for b in r] for a in r]
+        slices.append(through(turned(forward), through(slope, forward)))
+    flat = [field.expression(slices[k][i][j]) for i, j, k in product(r, repeat=3)]
     return sp.ImmutableDenseNDimArray(flat, (n,) * 3)
 
 

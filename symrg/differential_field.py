@@ -21,6 +21,7 @@ from flint import Ordering, fmpq, fmpq_mat, fmpz_mat, fmpz_mpoly_ctx
 _TRIGONOMETRIC = (sp.sin, sp.cos)
 _HYPERBOLIC = (sp.sinh, sp.cosh)
 _TO_SINE = (sp.tan, sp.cot, sp.sec, sp.csc)
+_BESSEL = (sp.besseli, sp.besselj, sp.bessely, sp.besselk)
 _CANNOT = (sp.PolynomialError, NotImplementedError, TypeError, ValueError, LookupError, ZeroDivisionError)
 _TO_SINH = (sp.tanh, sp.coth, sp.sech, sp.csch)
 
@@ -473,7 +474,27 @@ def prepare(expression: sp.Expr) -> sp.Expr:
         e = sp.expand_log(e)
     if e.has(sp.gamma, sp.loggamma, sp.polygamma, sp.besseli, sp.besselj, sp.besselk, sp.factorial):
         e = sp.expand_func(e)
+        e = e.replace(lambda a: isinstance(a, _BESSEL), _bessel_of_low_order)
     return sp.expand_power_base(e) if e.has(sp.Pow) else e
+
+
+def _bessel_of_low_order(a: sp.Expr) -> sp.Expr:
+    """By the recurrence in the order, in those of orders with rational part in [0, 2)."""
+    order, z = a.args
+    if isinstance(a, sp.besselk) and order.could_extract_minus_sign():
+        order = -order
+    step = order.as_coeff_Add()[0]
+    if not step.is_Rational or 0 <= step < 2:
+        return a.func(order, z)
+    if step >= 2:
+        middle, sign = order - 1, 1
+    else:
+        middle, sign = order + 1, -1
+    near, far = (_bessel_of_low_order(a.func(middle - sign * k, z)) for k in (0, 1))
+    slope = 2 * middle / z * near
+    if isinstance(a, sp.besselk):
+        return far + sign * slope
+    return far - sign * slope if isinstance(a, sp.besseli) else slope - far
 
 
 def _by_sine(a: sp.Expr) -> sp.Expr:

@@ -567,7 +567,7 @@ def _bounded(e: sp.Expr, bounds: Sequence[Any]) -> bool:
         zeros = sp.solve(e.subs(free[0], sp.Dummy("z")), dict=False)
     except (NotImplementedError, ValueError, TypeError):
         return False
-    return all(any(r.subs(free[0], z) in (False, sp.false) for r in bounds) for z in zeros)
+    return all(z.is_real is False or any(r.subs(free[0], z) in (False, sp.false) for r in bounds) for z in zeros)
 
 
 def _rank_at(matrix: sp.Matrix, point: Mapping[sp.Symbol, sp.Expr]) -> int:

@@ -10,6 +10,7 @@ import sympy as sp
 from sympy import S
 
 from symrg.budget import Budget
+from symrg.differential_field import short_form
 from symrg.errors import NotExponentialFamily
 from symrg.exponential.family import ExponentialFamily
 from symrg.exponential.mass import trial_points
@@ -38,7 +39,10 @@ def recognise(model: Any, budget: Limit = None) -> ExponentialFamily:
             f"the support depends on {names}; in an exponential family it is the same for all parameters: "
             f"hold {names} fixed, leave it out of `parameters`"
         )
-    outcome = left.attempt("separation of sample and parameters", _separate, model.log_density, sample, parameters)
+    log_density = model.log_density
+    if len(axes) == 1 and axes[0].points is not None and log_density.has(sp.Piecewise):
+        log_density = _by_points(log_density, axes[0])
+    outcome = left.attempt("separation of sample and parameters", _separate, log_density, sample, parameters)
     if outcome is None:
         raise left.no_closed_form("the separation of sample and parameters")
     if isinstance(outcome, NotExponentialFamily):
@@ -49,7 +53,7 @@ def recognise(model: Any, budget: Limit = None) -> ExponentialFamily:
     groups, log_carrier = _minimal_in_parameters(groups, log_carrier, parameters, domain)
     if not groups:
         raise NotExponentialFamily("the log-density does not depend on the parameters")
-    statistics, natural = zip(*groups)
+    statistics, natural = zip(*((q, short_form(eta)) for q, eta in groups))
     return ExponentialFamily(
         statistics,
         sample,
@@ -64,6 +68,11 @@ def recognise(model: Any, budget: Limit = None) -> ExponentialFamily:
 
 
 Groups = list[tuple[sp.Expr, sp.Expr]]
+
+
+def _by_points(log_density: sp.Expr, axis: Axis) -> sp.Expr:
+    """A function on finitely many points as the sum of its values times their indicators."""
+    return sp.Add(*(sp.KroneckerDelta(axis.symbol, y) * log_density.subs(axis.symbol, y) for y in axis.points or ()))
 
 
 def _separate(

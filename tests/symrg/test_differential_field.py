@@ -51,6 +51,8 @@ IDENTITIES = [
     sp.exp(x) * sp.exp(-x) - 1,
     sp.sin(u + x) - sp.sin(u) * sp.cos(x) - sp.cos(u) * sp.sin(x),
     sp.log(x**2) - 2 * sp.log(x),
+    sp.besselk(a + 2, x) - sp.besselk(a, x) - 2 * (a + 1) / x * sp.besselk(a + 1, x),
+    sp.besseli(a - 2, x) - sp.besseli(a, x) - 2 * (a - 1) / x * sp.besseli(a - 1, x),
 ]
 
 
