@@ -145,11 +145,23 @@ def _inverts(
 ) -> bool:
     point = model.interior_points()[0]
     if axis.discrete:
-        place: sympy.Expr = axis.points[0] if axis.points else (axis.lower + 1 if axis.lower.is_finite else S.Zero)
+        first = axis.points[0] if axis.points else (axis.lower + 1 if axis.lower.is_finite else S.Zero)
+        places = list(axis.points) if axis.points else [first, first + axis.step, first + 2 * axis.step]
     else:
-        place = _between((axis.lower, axis.upper), point)
-    image = number(forward, point | {y: place})
-    return abs(number(candidate, point | {z: sympy.Float(image, 17)}) - float(place)) < 1e-8
+        low, high = number(axis.lower, point), number(axis.upper, point)
+        infinite = float("inf")
+        if low == -infinite:
+            spots = [-1.7, -0.4, 0.3, 1.9] if high == infinite else [high - d for d in (0.2, 0.9, 2.3)]
+        else:
+            spots = (
+                [low + d for d in (0.2, 0.9, 2.3)]
+                if high == infinite
+                else [low + (high - low) * d for d in (0.1, 0.4, 0.8)]
+            )
+        places = [sympy.Float(d, 17) for d in spots]
+    images = [number(forward, point | {y: p}) for p in places]
+    back = [number(candidate, point | {z: sympy.Float(v, 17)}) for v in images]
+    return all(abs(v - float(p)) < 1e-8 * (1 + abs(v)) for v, p in zip(back, places))
 
 
 def truncate(
@@ -170,7 +182,11 @@ def truncate(
 
 
 def integrate_out(
-    model: StatisticalModel, axes: Sequence[Axis], budget: float | Budget | None, log_density: sympy.Expr
+    model: StatisticalModel,
+    axes: Sequence[Axis],
+    budget: float | Budget | None,
+    log_density: sympy.Expr,
+    outside: Sequence[Axis] = (),
 ) -> sympy.Expr:
     """Closed form of the integral of a density over some axes.
 
@@ -184,16 +200,15 @@ def integrate_out(
     symbols = {a.symbol for a in axes}
     inner = {s: sympy.Dummy(s.name, positive=True) for s in model.symbols if s.is_positive}
     # Limits and coordinates that stay need values for the signs.
-    for axis in reversed(model.axes):
-        if axis.symbol not in symbols:
-            place[axis.symbol] = iterated._inside(axis, place)
+    for axis in reversed(outside):
+        place[axis.symbol] = iterated.inside(axis, place)
     for axis in axes:
         for s in axis.free_symbols - set(place) - symbols:
             place[s] = sympy.Rational(37, 50)
     density = Density(log_density, tuple(axes), model.symbols)
 
     def closed() -> sympy.Expr:
-        swap = dict(inner)
+        swap = inner | {a.symbol: sympy.Dummy(a.symbol.name, positive=True) for a in outside if a.lower.is_nonnegative}
         swap |= {
             a.symbol: sympy.Dummy(a.symbol.name, integer=True, nonnegative=True)
             if a.discrete
@@ -248,7 +263,7 @@ def marginal(
     axes = _outermost(model.axes, keep)
     gone = [axis for axis in axes if axis.symbol not in keep]
     kept = [axis for axis in axes if axis.symbol in keep]
-    density = integrate_out(model, gone, budget, model.log_density)
+    density = integrate_out(model, gone, budget, model.log_density, kept)
     log_density = sympy.expand_log(sympy.log(density), force=True)
     entries = _in_sample_order(keep, kept, tuple(_entry(a, lambda e: e) for a in kept))
     seen = log_density.free_symbols

@@ -110,9 +110,13 @@ def _normalised(total: list, errors: list) -> Moments:
     count = (len(total) - 1) // 2
     values = [t / mass for t in total[1 : 1 + count]]
     spread = errors[0] / mass if errors else 0
+    magnitudes = [t / mass for t in total[1 + count :]]
+    for i, (e, scale) in enumerate(zip(errors[1 : 1 + count], magnitudes)):
+        if e / mass > 1e-3 * scale + 1e-12 or spread > 1e-2:
+            raise NumericFailure(f"the integral of function {i} does not settle; it may diverge")
     return Moments(
         values,
-        [t / mass for t in total[1 + count :]],
+        magnitudes,
         [e / mass + abs(v) * spread for e, v in zip(errors[1 : 1 + count], values)],
     )
 
@@ -125,6 +129,7 @@ def _by_hermite(
     n = len(sample)
     precision = sympy.Matrix(n, n, lambda i, j: number(normal.precision[i, j], point))
     covariance = precision.inv()
+    covariance = (covariance + covariance.T) / 2  # rounding must not make it asymmetric
     root = covariance.cholesky(hermitian=False)
     linear = sympy.Matrix([number(x, point) for x in normal.linear])
     mean = [float(x) for x in covariance * linear]

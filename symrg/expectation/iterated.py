@@ -26,11 +26,12 @@ def integral(
     """
     place = dict(point)
     for axis in reversed(axes):
-        place[axis.symbol] = _inside(axis, place)
+        place[axis.symbol] = inside(axis, place)
     return _peel(split_logarithms(log_density), factor, list(axes), place)
 
 
-def _inside(axis: Axis, place: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
+def inside(axis: Axis, place: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
+    """A point of an axis, given the coordinates outside it."""
     if axis.points is not None:
         return axis.points[len(axis.points) // 2]
     lower, upper = number(axis.lower, place), number(axis.upper, place)

@@ -9,6 +9,10 @@ import sympy
 from sympy import S
 
 from symrg.budget import Budget
+from symrg.expectation.density import Density
+from symrg.expectation.engine import Engine
+from symrg.expectation.interior import check_assumptions
+from symrg.support import Axis
 from symrg.typesetting import latex
 
 
@@ -111,21 +115,15 @@ class Expectation(sympy.Expr):
                 value = sympy.Integral(value, (symbol, lower, upper))
         return value
 
-    def model(self) -> Any:
-        """The model whose expectation it is, in the bound sample."""
-        from symrg.model import StatisticalModel
-
-        support: list[Any] = []
-        for symbol, lower, upper, discrete, points, step in self.args[2]:
-            if points:
-                support.append(sympy.FiniteSet(*points))
-            elif discrete and (step != 1 or upper is S.Infinity or lower is S.NegativeInfinity):
-                support.append(sympy.Range(lower, upper + step if upper.is_finite else upper, step))
-            else:
-                support.append((symbol, lower, upper))
-        return StatisticalModel(
-            self.log_density, tuple(self.bound_symbols), tuple(self.args[3]), tuple(support), tuple(self.args[4])
+    def density(self) -> Any:
+        """The density that it is an expectation over, in the bound sample."""
+        axes = tuple(
+            Axis(symbol, lower, upper, discrete == S.true, tuple(points) if points else None, step)
+            for symbol, lower, upper, discrete, points, step in self.args[2]
         )
+        free = self.log_density.free_symbols | set().union(*(a.free_symbols for a in axes))
+        symbols = sorted(free - set(self.bound_symbols), key=lambda x: (x.name, str(sympy.srepr(x))))
+        return Density(self.log_density, axes, tuple(symbols), tuple(self.args[4]))
 
     def doit(self, budget: float | Budget | None = None, **hints: Any) -> sympy.Expr:
         """The closed form, from the engine.
@@ -134,7 +132,10 @@ class Expectation(sympy.Expr):
             NoClosedForm: there is none within the budget.
         """
         inner = self.integrand.doit(**hints) if hints.get("deep", True) else self.integrand
-        return self.model().expectation(inner, budget=budget)
+        running = Budget.of(budget)
+        density = self.density()
+        check_assumptions(density, running)
+        return Engine(density, density.symbols, running).expectation(inner, running)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         body = printer._print(self.integrand)

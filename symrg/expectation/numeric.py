@@ -444,10 +444,13 @@ class Quadrature:
         total: Vector = []
         mass: Vector = []
 
+        loose: set[int] = set()  # entries that had not decayed where the nodes end
+
         def sweep(step: Any, offset: Any, stride: Any) -> None:
             nonlocal total, mass
             for sign in (1, -1):
                 u, quiet = offset, 0
+                last: Vector = []
                 if sign == -1 and offset == 0:
                     u = stride
                 while u < cut:
@@ -459,11 +462,13 @@ class Quadrature:
                         total = [x + y for x, y in zip(total, v)]
                         mass = [x + abs(y) for x, y in zip(mass, v)]
                         quiet = quiet + 1 if small and mass[0] > 0 else 0
+                        last = v
                     else:
                         quiet += 1
                     if quiet >= 6 and u > 1:
                         break
                     u += stride
+                loose.update(i for i, x in enumerate(last) if abs(x) > 1e-5 * mass[i])
 
         step = a.convert(0.5 if len(self._axes) > 2 and self._tolerance > 1e-9 else 0.25)
         sweep(step, a.convert(0), step)
@@ -484,4 +489,5 @@ class Quadrature:
                 error = [e + m * step * a.epsilon * 50 for e, m in zip(error, mass)]
                 break
             previous = estimate
+        error = [max(e, mass[i] * step) if i in loose else e for i, e in enumerate(error)]
         return estimate, error
