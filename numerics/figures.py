@@ -60,7 +60,9 @@ class Figure:
         buffer = io.StringIO()
         with matplotlib.rc_context({"svg.hashsalt": "symrg", "svg.fonttype": "path"}):
             self.canvas.savefig(
-                buffer, format="svg", metadata={"Date": None, "Title": self.caption, "Description": self.alt}
+                buffer,
+                format="svg",
+                metadata={"Date": None, "Title": self.caption, "Description": self.alt, "Creator": None},
             )
         text = buffer.getvalue()
         return text[text.index("<svg") :]

@@ -48,7 +48,7 @@ def diagonal_by_autograd(
         with torch.no_grad():
             f = rule.as_outputs(network(x))
             root = rule.root(f)  # (B, r, m)
-        jacobians = torch.func.vmap(lambda sample: per_sample_jacobian(network, sample))(x)
+        jacobians = _jacobians(network, x)
         part = {}
         for name, j in jacobians.items():
             rows = j.flatten(2) if j.dim() > 2 else j[..., None]
@@ -58,6 +58,25 @@ def diagonal_by_autograd(
                 h = torch.diagonal(root, dim1=1, dim2=2).square()
                 part[name] = torch.einsum("bmp,bmp,bm->p", rows, rows, h).reshape(j.shape[2:])
         yield len(x), part
+
+
+def _jacobians(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """Per-sample Jacobians, (B, m, *parameter); row by row where a module cannot be vectorised."""
+    try:
+        return torch.func.vmap(lambda sample: per_sample_jacobian(network, sample))(x)
+    except RuntimeError:
+        names = [n for n, _ in network.named_parameters()]
+        rows: dict[str, list[Tensor]] = {n: [] for n in names}
+        for sample in x:
+            with torch.enable_grad():
+                f = network(sample[None]).flatten()
+                for value in f:
+                    grads = torch.autograd.grad(
+                        value, list(network.parameters()), retain_graph=True, allow_unused=True, materialize_grads=True
+                    )
+                    for name, g in zip(names, grads):
+                        rows[name].append(g)
+        return {n: torch.stack(r).reshape(len(x), -1, *r[0].shape) for n, r in rows.items()}
 
 
 def _scores(network: nn.Module, inputs: Tensor, targets: Tensor, rule: Likelihood) -> Parts:

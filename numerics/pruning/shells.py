@@ -94,7 +94,7 @@ def integrate_out(
         steps: Gauss-Newton steps after each shell, beside the solution in the metric.
         targets: data on which those steps are taken; None takes them on the divergence from the unpruned model.
         free: parameters that move to make up for what is removed, beside those chosen from; None lets all of them move.
-        damping: lambda to begin with, in F + lambda diag(F).
+        damping: lambda to begin with, in F + lambda (diag(F) + a tenth of its mean).
         iterations: of conjugate gradients, at most, for each solution.
         tolerance: of conjugate gradients.
         progress: called as progress(shells done, shells, text).
@@ -192,13 +192,13 @@ class _Problem:
             self._set({n: v + change[n] for n, v in base.items()})
             if self._objective(data, on_data) <= before:
                 return max(damping / 2, 1e-6), residual, used
-            damping *= 4
+            damping *= 8
         self._set(base)
         return damping, residual, used
 
     def _solve(self, operator: FisherOperator, right: Tensor, free: Tensor, damping: float) -> Solution:
         diagonal = operator.flatten(operator.diagonal()) * free
-        ridge = damping * (diagonal + 1e-6 * diagonal.mean())
+        ridge = damping * (diagonal + 0.1 * diagonal.mean())
         inverse = free / (diagonal + ridge).clamp(min=torch.finfo(diagonal.dtype).tiny)
 
         def apply(v: Tensor) -> Tensor:
