@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from numerics.coefficients import Coefficients, evaluate
-from numerics.fluxes import Direction, _fitted, gauss, neighbour, refuse_anisotropy, wrapped
+from numerics.fluxes import Direction, _fitted, gauss, neighbour, wrapped
 from numerics.grid import Grid, broadcast
 from numerics.lattice import selling
 from symrg.errors import InvalidEquation, InvalidGrid
@@ -15,12 +15,14 @@ from symrg.errors import InvalidEquation, InvalidGrid
 SINGULAR = 1e-11  # determinant, relative to the trace, below which a matrix counts as singular
 
 
-def lattice_directions(coefficients: Coefficients, grid: Grid, time: float, values: Sequence[float]) -> list[Direction]:
-    """Rates along every lattice direction that some cell needs.
+def lattice_directions(
+    coefficients: Coefficients, grid: Grid, time: float, values: Sequence[float]
+) -> tuple[list[Direction], np.ndarray | None]:
+    """Rates along every lattice direction that some cell needs, and the share of cross-diffusion that they leave out.
 
     Raises:
         InvalidEquation: the diffusion matrix is not positive semidefinite at a point of the grid.
-        InvalidGrid: it has no positive stencil of reasonable length there.
+        InvalidGrid: a periodic axis has too few cells for the stencil.
     """
     n = grid.dimension
     full = coefficients.full
@@ -39,9 +41,8 @@ def lattice_directions(coefficients: Coefficients, grid: Grid, time: float, valu
     lattice = np.stack([diffusion[i][j] / (widths[i] * widths[j]) for i, j in upper], axis=1)
     if singular.any():
         _settle_rounding(lattice, upper)
-    weights, failed = selling(lattice, n)
-    if failed >= 0:
-        raise refuse_anisotropy(grid, _cell(failed, shape, grid))
+    weights, kept = selling(lattice, n)
+    dropped = None if kept.min() == 1 else np.broadcast_to((1 - kept).reshape(shape), grid.shape)
     found: dict[tuple[int, ...], Direction] = {}
     for step, weight in weights.items():
         _refuse_short_rings(grid, step)
@@ -54,7 +55,7 @@ def lattice_directions(coefficients: Coefficients, grid: Grid, time: float, valu
         matrix = _diffusion(coefficients, points, time, values)
         matrix = [[np.broadcast_to(d, grid.shape).ravel() for d in row] for row in matrix]
         _upwind_remainder(found, grid, drift, matrix, _inverse(matrix)[0])
-    return list(found.values())
+    return list(found.values()), dropped
 
 
 def _cell(number: int, shape: tuple[int, ...], grid: Grid) -> int:

@@ -50,12 +50,21 @@ class Direction:
 
 @dataclass(eq=False)
 class Generator:
-    """A Markov generator on the cells of a grid, acting on masses."""
+    """A Markov generator on the cells of a grid, acting on masses.
+
+    Attributes:
+        grid: the cells.
+        directions: the rates.
+        separable: whether it is a sum of one-dimensional ones.
+        closed: whether mass is conserved.
+        dropped: share of the cross-diffusion that no short positive stencil represents, for each cell, or None.
+    """
 
     grid: Grid
     directions: list[Direction]
     separable: bool
     closed: bool
+    dropped: np.ndarray | None = None
     _flat: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict)
     _speeds: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
@@ -164,7 +173,7 @@ def generator(coefficients: Coefficients, grid: Grid, time: float, values: Seque
 
     Raises:
         InvalidEquation: a coefficient is not finite, or the diffusion matrix not positive semidefinite, at a point.
-        InvalidGrid: the diffusion is so anisotropic, in units of the cells, that no short positive stencil exists.
+        InvalidGrid: a periodic axis has too few cells for the stencil.
     """
     closed = not any(a.sides.absorbing for a in grid.axes)
     if coefficients.diagonal:
@@ -173,7 +182,8 @@ def generator(coefficients: Coefficients, grid: Grid, time: float, values: Seque
         return Generator(grid, directions, separable, closed)
     from numerics.cross_diffusion import lattice_directions
 
-    return Generator(grid, lattice_directions(coefficients, grid, time, values), False, closed)
+    directions, dropped = lattice_directions(coefficients, grid, time, values)
+    return Generator(grid, directions, False, closed, dropped)
 
 
 @lru_cache(maxsize=16)

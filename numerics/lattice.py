@@ -17,73 +17,91 @@ from numba import njit
 
 LONGEST = 12  # the longest entry of a direction that a stencil may have
 _ROUNDS = 400
+_ATTEMPTS = 10
 
 
-@njit("int64(float64[:, ::1], int64[:, :, ::1], float64[:, ::1])", cache=True)
-def decompose_plane(diffusion, directions, weights):
-    """Directions and weights at N points, from D^11, D^12, D^22; the first point that failed, or -1."""
+_SIGNATURE = "void(float64[:, ::1], int64[:, :, ::1], float64[:, ::1], float64[::1])"
+
+
+@njit(_SIGNATURE, cache=True)
+def decompose_plane(diffusion, directions, weights, kept):
+    """Directions and weights at N points, from D^11, D^12, D^22; `kept` is the share of D^12 that they represent."""
+    e = np.empty((3, 2), np.int64)
     for k in range(diffusion.shape[0]):
-        a, b, c = diffusion[k, 0], diffusion[k, 1], diffusion[k, 2]
+        a, c = diffusion[k, 0], diffusion[k, 2]
         small = 1e-13 * (a + c)
-        e = np.array([[1, 0], [0, 1], [-1, -1]])
-        done = False
-        for _ in range(_ROUNDS):
-            done = True
-            for i in range(3):
-                j = (i + 1) % 3
-                dot = a * e[i, 0] * e[j, 0] + b * (e[i, 0] * e[j, 1] + e[i, 1] * e[j, 0]) + c * e[i, 1] * e[j, 1]
-                if dot > small:
-                    third = 3 - i - j
-                    e[third, 0] = e[i, 0] - e[j, 0]
-                    e[third, 1] = e[i, 1] - e[j, 1]
-                    e[i, 0] = -e[i, 0]
-                    e[i, 1] = -e[i, 1]
-                    done = False
+        share = 1.0
+        b = diffusion[k, 1]
+        for attempt in range(_ATTEMPTS):
+            b = diffusion[k, 1] * share
+            e[0, 0], e[0, 1], e[1, 0], e[1, 1], e[2, 0], e[2, 1] = 1, 0, 0, 1, -1, -1
+            done = False
+            for _ in range(_ROUNDS):
+                done = True
+                for i in range(3):
+                    j = (i + 1) % 3
+                    dot = a * e[i, 0] * e[j, 0] + b * (e[i, 0] * e[j, 1] + e[i, 1] * e[j, 0]) + c * e[i, 1] * e[j, 1]
+                    if dot > small:
+                        third = 3 - i - j
+                        e[third, 0] = e[i, 0] - e[j, 0]
+                        e[third, 1] = e[i, 1] - e[j, 1]
+                        e[i, 0] = -e[i, 0]
+                        e[i, 1] = -e[i, 1]
+                        done = False
+                        break
+                if done or np.abs(e).max() > LONGEST:
                     break
-            if done or np.abs(e).max() > LONGEST:
+            if done:
                 break
-        if not done:
-            return k
+            share = 0.6 * share if attempt < _ATTEMPTS - 2 else 0.0
+        kept[k] = share
         for i in range(3):
             j, m = (i + 1) % 3, (i + 2) % 3
             dot = a * e[j, 0] * e[m, 0] + b * (e[j, 0] * e[m, 1] + e[j, 1] * e[m, 0]) + c * e[j, 1] * e[m, 1]
             directions[k, i, 0] = -e[i, 1]
             directions[k, i, 1] = e[i, 0]
             weights[k, i] = max(-dot, 0.0)
-    return -1
 
 
-@njit("int64(float64[:, ::1], int64[:, :, ::1], float64[:, ::1])", cache=True)
-def decompose_space(diffusion, directions, weights):
+@njit(_SIGNATURE, cache=True)
+def decompose_space(diffusion, directions, weights, kept):
     """The same in three dimensions; diffusion holds D^11, D^12, D^13, D^22, D^23, D^33."""
     D = np.empty((3, 3))
+    e = np.empty((4, 3), np.int64)
     for k in range(diffusion.shape[0]):
-        D[0, 0], D[0, 1], D[0, 2] = diffusion[k, 0], diffusion[k, 1], diffusion[k, 2]
-        D[1, 0], D[1, 1], D[1, 2] = diffusion[k, 1], diffusion[k, 3], diffusion[k, 4]
-        D[2, 0], D[2, 1], D[2, 2] = diffusion[k, 2], diffusion[k, 4], diffusion[k, 5]
-        small = 1e-13 * (D[0, 0] + D[1, 1] + D[2, 2])
-        e = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, -1, -1]])
-        done = False
-        for _ in range(_ROUNDS):
-            done = True
-            for i in range(4):
-                for j in range(i):
-                    dot = 0.0
-                    for p in range(3):
-                        for q in range(3):
-                            dot += D[p, q] * e[i, p] * e[j, q]
-                    if dot > small and done:
-                        for m in range(4):
-                            if m != i and m != j:
-                                for p in range(3):
-                                    e[m, p] += e[i, p]
+        share = 1.0
+        for attempt in range(_ATTEMPTS):
+            D[0, 0], D[0, 1], D[0, 2] = diffusion[k, 0], diffusion[k, 1] * share, diffusion[k, 2] * share
+            D[1, 0], D[1, 1], D[1, 2] = diffusion[k, 1] * share, diffusion[k, 3], diffusion[k, 4] * share
+            D[2, 0], D[2, 1], D[2, 2] = diffusion[k, 2] * share, diffusion[k, 4] * share, diffusion[k, 5]
+            small = 1e-13 * (D[0, 0] + D[1, 1] + D[2, 2])
+            e[:, :] = 0
+            for p in range(3):
+                e[p, p] = 1
+                e[3, p] = -1
+            done = False
+            for _ in range(_ROUNDS):
+                done = True
+                for i in range(4):
+                    for j in range(i):
+                        dot = 0.0
                         for p in range(3):
-                            e[i, p] = -e[i, p]
-                        done = False
-            if done or np.abs(e).max() > LONGEST:
+                            for q in range(3):
+                                dot += D[p, q] * e[i, p] * e[j, q]
+                        if dot > small and done:
+                            for m in range(4):
+                                if m != i and m != j:
+                                    for p in range(3):
+                                        e[m, p] += e[i, p]
+                            for p in range(3):
+                                e[i, p] = -e[i, p]
+                            done = False
+                if done or np.abs(e).max() > LONGEST:
+                    break
+            if done:
                 break
-        if not done:
-            return k
+            share = 0.6 * share if attempt < _ATTEMPTS - 2 else 0.0
+        kept[k] = share
         slot = 0
         for i in range(4):
             for j in range(i):
@@ -103,10 +121,9 @@ def decompose_space(diffusion, directions, weights):
                     directions[k, slot, p] = e[first, q] * e[second, r] - e[first, r] * e[second, q]
                 weights[k, slot] = max(-dot, 0.0)
                 slot += 1
-    return -1
 
 
-def selling(diffusion: np.ndarray, dimension: int) -> tuple[dict[tuple[int, ...], np.ndarray], int]:
+def selling(diffusion: np.ndarray, dimension: int) -> tuple[dict[tuple[int, ...], np.ndarray], np.ndarray]:
     """Weights of every direction that occurs.
 
     Args:
@@ -114,8 +131,8 @@ def selling(diffusion: np.ndarray, dimension: int) -> tuple[dict[tuple[int, ...]
         dimension: n, 2 or 3.
 
     Returns:
-        {direction: N weights}, with the first non-zero entry of each direction positive, and the index of the first
-        matrix that has no decomposition within `LONGEST`, or -1.
+        {direction: N weights}, with the first non-zero entry of each direction positive; and for each matrix the share
+        of its off-diagonal part that they represent: 1, or less where directions longer than `LONGEST` would be needed.
     """
     count = len(diffusion)
     slots = 3 if dimension == 2 else 6
@@ -125,11 +142,10 @@ def selling(diffusion: np.ndarray, dimension: int) -> tuple[dict[tuple[int, ...]
     unique, back = (diffusion[:1], None) if count and np.all(diffusion == diffusion[:1]) else (diffusion, True)
     kernel = decompose_plane if dimension == 2 else decompose_space
     size = len(unique)
-    failed = kernel(np.ascontiguousarray(unique), directions[:size], weights[:size])
+    kept = np.ones(count)
+    kernel(np.ascontiguousarray(unique), directions[:size], weights[:size], kept[:size])
     if back is None and count:
-        directions[:], weights[:] = directions[:1], weights[:1]
-    if failed >= 0:
-        return {}, int(failed)
+        directions[:], weights[:], kept[:] = directions[:1], weights[:1], kept[:1]
     scale = np.maximum(diffusion.max(axis=1), 1e-300)
     base = 2 * LONGEST**2 * 2 + 1
     lead = np.zeros((count, slots), np.int64)
@@ -145,7 +161,7 @@ def selling(diffusion: np.ndarray, dimension: int) -> tuple[dict[tuple[int, ...]
         mask = code == value
         where = np.argwhere(mask)[0]
         found[tuple(int(c) for c in directions[where[0], where[1]])] = np.where(mask, weights, 0.0).sum(axis=1)
-    return found, -1
+    return found, kept
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ import sympy
 from numerics.boundary import by_axis, sides_of
 from numerics.coefficients import Coefficients, check_names, coefficients_of, parameter_values
 from numerics.extent import ROUGH_CELLS
-from numerics.fluxes import Generator, coarse_mesh, generator
+from numerics.fluxes import Generator, coarse_mesh, generator, refuse_anisotropy
 from numerics.grid import Grid, Spread, infinite, make_grid
 from numerics.initial import spread_of
 from symrg.errors import InvalidEquation, InvalidGrid
@@ -23,6 +23,7 @@ from symrg.fokker_planck import FokkerPlanck
 
 COARSE = 2.0  # numerical diffusion, relative to the physical one, beyond which a mesh is suspect
 KEPT_CELLS = 300_000  # generators of larger grids are not kept
+MISSED = 1e-3  # share of the cross-diffusion, averaged over the mass, that a positive stencil may leave out
 WIDENED = 0.3  # share of the variance that it may make up
 
 
@@ -162,11 +163,16 @@ def refuse_coarse_mesh(generator: Generator, mass: np.ndarray, when: str, durati
     """Numerical diffusion relative to the physical one, averaged over the mass.
 
     Raises:
-        InvalidGrid: it is so large, and would by itself widen the density so much in that duration, that the answer
+        InvalidGrid: where the mass is, a positive stencil cannot represent the cross-diffusion; or the numerical
+            diffusion is so large, and would by itself widen the density so much in that duration, that the answer
             would be that of another equation.
     """
     excess, growth = coarse_mesh(generator, mass)
     grid = generator.grid
+    if generator.dropped is not None:
+        missed = mass * generator.dropped
+        if float(missed.sum()) > MISSED * float(mass.sum()):
+            raise refuse_anisotropy(grid, int(missed.argmax()))
     if excess <= COARSE:
         return excess
     for k, axis in enumerate(grid.axes):

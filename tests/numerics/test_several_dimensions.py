@@ -316,6 +316,20 @@ def test_a_matrix_that_is_not_positive_semidefinite_is_refused_with_the_point():
     assert solve(equation, {x: (-0.9, 0.9), y: (-1, 1)}, **good).values.min() >= 0
 
 
+def test_anisotropy_beyond_the_stencil_matters_only_where_the_mass_is():
+    # correlated geometric Brownian motion: towards the axes of the quadrant D is arbitrarily anisotropic
+    u, w = sp.symbols("u w", positive=True)
+    equation = FokkerPlanck((u, w), [u / 10, w / 20], sp.Matrix([[2 * u**2, u * w], [u * w, 2 * w**2]]) / 100, time=t)
+    start = sp.exp(-(sp.log(u) ** 2 + sp.log(w) ** 2) * 50) * 50 / sp.pi / (u * w)
+    result = solve(equation, {u: (0.02, 4), w: (0.02, 4)}, 80, start, [0.5], tolerance=1e-3)
+    U, _ = mesh(result)
+    mean = float((result.values[0] * U).sum()) * (3.98 / 80) ** 2
+    assert mean == pytest.approx(np.exp(0.05 + 0.005), rel=5e-3)
+    narrow = sp.exp(-((u - 0.05) ** 2) * 5000 - (w - 3) ** 2 * 100)
+    with pytest.raises(symrg.errors.InvalidGrid, match="anisotropic"):
+        solve(equation, {u: (0.02, 4), w: (0.02, 4)}, 80, narrow, [0.5])
+
+
 def test_the_high_order_scheme_refuses_what_it_cannot_do():
     equation = linear(ATTRACTION, EYE)
     start = expression((x, y), [0, 0], 0.25)
