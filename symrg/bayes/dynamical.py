@@ -150,7 +150,7 @@ class DynamicalBayes(Typeset):
         if total in (sympy.oo, sympy.zoo, sympy.nan):
             raise ImproperDensity(
                 f"the posterior is improper: the integral of {self.weight} is {total}; some direction in parameter "
-                "space is neither seen by the data nor bounded by the prior"
+                "space is neither seen by the data nor bounded by the prior (of an angle, give limits over one turn)"
             )
         return total
 

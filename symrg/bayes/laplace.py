@@ -28,7 +28,7 @@ import sympy
 from sympy import Expr, ImmutableDenseNDimArray, ImmutableMatrix, Symbol
 
 from symrg.budget import Budget
-from symrg.errors import UnidentifiableModel
+from symrg.errors import InvalidModel, IrregularModel, UnidentifiableModel
 from symrg.typesetting import Typeset, latex
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
     Raises:
         UnidentifiableModel: the metric at the truth is singular; the message names the direction that the data
             cannot see, and what can still be said.
+        IrregularModel: the divergence is not smooth at the truth (a Laplace density).
     """
     budget = Budget.of(budget)
 
@@ -153,8 +154,8 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
         for index in product(range(n), repeat=order):
             key = tuple(sorted(index))
             if key not in found:
-                value = sympy.diff(expression, *(theta[i] for i in key)).subs(at, simultaneous=True)
-                found[key] = short(value)
+                value = sympy.diff(expression, *(theta[i] for i in key))
+                found[key] = short(_at_truth(value, at, order))
         return found
 
     second = taylor(dynamics.divergence, 2)
@@ -224,6 +225,27 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
     )
 
 
+def _at_truth(derivative: Expr, at: dict[Symbol, Expr], order: int) -> Expr:
+    """A derivative at the truth; from both sides where the divergence has a kink there.
+
+    Raises:
+        IrregularModel: the two sides differ.
+    """
+    if not derivative.has(sympy.Abs, sympy.sign, sympy.DiracDelta, sympy.Heaviside, sympy.Piecewise):
+        return derivative.subs(at, simultaneous=True)
+    sides = []
+    for direction in (1, -1):
+        step = sympy.Dummy("step", positive=True)
+        moved = derivative.subs({p: v + direction * step for p, v in at.items()}, simultaneous=True)
+        sides.append(sympy.simplify(sympy.limit(sympy.simplify(moved), step, 0, "+")))
+    if sympy.simplify(sides[0] - sides[1]) != 0:
+        raise IrregularModel(
+            f"derivative number {order} of the divergence jumps at the truth, from {sides[1]} to {sides[0]}: the "
+            "Gaussian (16) holds where the second derivative exists, but there is no expansion in 1/T behind it"
+        )
+    return sides[0]
+
+
 class _Wick:
     """E[polynomial] of a centred Gaussian with covariance g."""
 
@@ -272,6 +294,4 @@ def _unseen(hessian: ImmutableMatrix, theta: Sequence[Symbol]) -> str:
 
 def _one(parameters: Sequence[Symbol], what: str) -> None:
     if len(parameters) != 1:
-        raise UnidentifiableModel(
-            f"{what} is one number for one parameter; for {len(parameters)} use .third or .fourth"
-        )
+        raise InvalidModel(f"{what} is one number for one parameter; for {len(parameters)} use .third or .fourth")

@@ -77,6 +77,8 @@ def _in_turn(value: Expr, limits: Limits, budget: Budget, assume_convergent: boo
     """One coordinate after the other, by the kernels that fit, then by SymPy."""
     for s, a, b in limits:
         value = sympy.powsimp(value)
+        if (a, b) == (-sympy.oo, sympy.oo) and value.has(sympy.cos, sympy.sin) and _periodic(value, s):
+            return sympy.oo
         found = None
         if (a, b) == (-sympy.oo, sympy.oo):
             found = budget.attempt(f"Gaussian in {s}", _gaussian, value, sympy.S.One, [s], assume_convergent)
@@ -241,6 +243,11 @@ def _student(value: Expr, x: Symbol, a: Expr, b: Expr, assume_convergent: bool) 
     if not assume_convergent and not (leading.is_positive and low.is_positive and excess.is_positive):
         raise Declined("a sign is not decided")
     return outer * sympy.sqrt(sympy.pi * low / leading) * low ** (-p) * sympy.gamma(excess) / sympy.gamma(p)
+
+
+def _periodic(value: Expr, x: Symbol) -> bool:
+    """Whether a shift by 2 pi changes nothing: over the whole line such a density has no finite integral."""
+    return bool(value.has(x) and sympy.simplify(value.subs(x, x + 2 * sympy.pi) - value) == 0)
 
 
 def _split(value: Expr, x: Symbol) -> tuple[Expr, Expr, Expr]:

@@ -9,8 +9,11 @@ import pytest
 from sympy import (
     Derivative,
     Integral,
+    Interval,
     Rational,
     Symbol,
+    besseli,
+    cos,
     cosh,
     diff,
     exp,
@@ -25,7 +28,7 @@ from sympy import (
 from symrg import StatisticalModel
 from symrg.bayes import bregman_divergence, dynamical_bayes, from_divergence, ising_chain
 from symrg.bayes.ising import log_partition
-from symrg.errors import ImproperDensity, InvalidModel, UnidentifiableModel
+from symrg.errors import ImproperDensity, InvalidModel, IrregularModel, UnidentifiableModel
 
 from sympy import S  # isort: skip
 
@@ -344,3 +347,26 @@ def test_unseen_directions_are_named(zoo):
         _ = d.solution
     proper = dynamical_bayes(model, (0, 0), zoo.T, prior=exp(-(a**2) / 2 - b**2 / 2))
     assert proper.residual(proper.solution) == 0
+
+
+def test_a_divergence_with_a_kink_has_no_expansion(zoo):
+    model = StatisticalModel(-abs(zoo.y - zoo.mu) - log(2), sample=zoo.y, parameters=zoo.mu, support=S.Reals)
+    d = dynamical_bayes(model, zoo.mu_true, zoo.T)
+    with pytest.raises(IrregularModel, match="number 3 of the divergence jumps"):
+        d.laplace()
+
+
+def test_an_angle_needs_limits(zoo):
+    kappa = Symbol("kappa", positive=True)
+    model = StatisticalModel(
+        kappa * cos(zoo.y - zoo.mu) - log(2 * pi * besseli(0, kappa)),
+        sample=zoo.y,
+        parameters=zoo.mu,
+        support=Interval(-pi, pi),
+    )
+    with pytest.raises(ImproperDensity, match="one turn"):
+        _ = dynamical_bayes(model, zoo.mu_true, zoo.T).solution
+    # D = kappa A (1 - cos delta): excess kurtosis 1/(kappa A T), A = I_1/I_0.
+    turn = dynamical_bayes(model, 0, zoo.T, limits={zoo.mu: (-pi, pi)})
+    expected = besseli(0, kappa) / (kappa * besseli(1, kappa) * zoo.T)
+    assert simplify(turn.laplace().excess_kurtosis - expected) == 0

@@ -39,7 +39,7 @@ def gaussian(z, mean, variance):
     return exp(-((z - mean) ** 2) / (2 * variance)) / sqrt(2 * pi * variance)
 
 
-# Exact solutions: Risken (1989), table 6.1 and eq. 5.28; Black-Scholes lognormal; Bessel process (Gardiner 2009, 4.4.5).
+# Exact solutions: Risken (1989), eq. 5.28; Black-Scholes lognormal; Bessel process (Gardiner 2009, sec. 4.4.5).
 OU = FokkerPlanck(x, -k * x, s**2 / 2, time=t)
 SOLVED = {
     "Ornstein-Uhlenbeck": (OU, gaussian(x, y * exp(-k * t), s**2 * (1 - exp(-2 * k * t)) / (2 * k))),
