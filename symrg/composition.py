@@ -344,9 +344,9 @@ def _inside_relations(axes: Sequence[Axis]) -> list[sympy.Basic]:
     relations = []
     for axis in axes:
         for relation in (axis.symbol > axis.lower, axis.symbol < axis.upper):
-            if axis.points is None and not axis.discrete and relation not in (S.true, S.false):
-                if not relation.has(S.Infinity, S.NegativeInfinity):
-                    relations.append(relation)
+            informative = relation not in (S.true, S.false) and not relation.has(S.Infinity, S.NegativeInfinity)
+            if axis.points is None and not axis.discrete and informative:
+                relations.append(relation)
     return relations
 
 

@@ -202,8 +202,8 @@ def _compare(model: StatisticalModel, metric: sympy.Matrix, point: Point, digits
             if not abs(value - products[i][j]) <= 2e-5 * scale[i] * scale[j] + 4 * slack[i][j] + 1e-9:
                 _require_zero_mean(model, means, scale, slack)
                 raise Disagreement(
-                    f"the closed form {metric[i, j]} of entry ({i}, {j}) of the Fisher metric is {value:.10g} at {where}, "
-                    f"quadrature gives {float(products[i][j]):.10g}"
+                    f"the closed form {metric[i, j]} of entry ({i}, {j}) of the Fisher metric is {value:.10g} "
+                    f"at {where}, quadrature gives {float(products[i][j]):.10g}"
                 )
     _require_zero_mean(model, means, scale, slack)
 
@@ -224,7 +224,7 @@ def score_moments(
     size = model.dimension
     density = model._density
     total_mean: list[Any] = [0] * size
-    total = [[0] * size for _ in range(size)]
+    total: list[list[Any]] = [[0] * size for _ in range(size)]
     slack = [[0.0] * size for _ in range(size)]
     parts = density.factors()
     for part in parts:

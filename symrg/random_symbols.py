@@ -50,7 +50,7 @@ def _finite(distribution: Any, sample: tuple[sympy.Symbol, ...]) -> tuple[sympy.
     (old,) = sample
     points = distribution.set
     low, high = getattr(distribution, "low", None), getattr(distribution, "high", None)
-    if isinstance(points, sympy.FiniteSet) or (isinstance(points, (set, frozenset, tuple, list))):
+    if isinstance(points, (sympy.FiniteSet, set, frozenset, tuple, list)):
         values = sorted(map(sympy.sympify, points), key=sympy.default_sort_key)
         table = {v: distribution.pmf(v) for v in values}
         if not all(v.is_number for v in values):

@@ -235,7 +235,8 @@ def _residues(function: sympy.Expr, x: sympy.Symbol, point: dict[sympy.Symbol, s
 
 def _factors(denominator: sympy.Expr, z: sympy.Symbol) -> tuple[sympy.Expr, list[tuple[sympy.Expr, int]]]:
     """Content and irreducible factors in z of a product."""
-    content, found = S.One, {}
+    content = S.One
+    found: dict[sympy.Expr, int] = {}
     for f in sympy.Mul.make_args(denominator):
         base, exponent = f.as_base_exp()
         if not base.has(z):

@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import mpmath
 import sympy
@@ -137,7 +138,7 @@ def _by_hermite(
     evaluate = compiled(
         sample, [density.log_density.xreplace(point), *(sympy.sympify(f).xreplace(point) for f in functions)]
     )
-    nodes, weights = _HERMITE
+    nodes, weights = _hermite(5)
     totals: list[float] = []
     for index in itertools.product(range(len(nodes)), repeat=n):
         z = [nodes[k] for k in index]
@@ -153,24 +154,13 @@ def _by_hermite(
     return _normalised(totals, [abs(t) * 1e-12 for t in totals])
 
 
+@lru_cache(maxsize=4)
 def _hermite(count: int) -> tuple[list[float], list[float]]:
     """Nodes and weights for exp(-z^2/2)."""
     x = sympy.Symbol("x")
     roots = sorted(float(r) for r in sympy.Poly(sympy.hermite_prob_poly(count, x), x).nroots(n=20))
     previous = sympy.lambdify(x, sympy.hermite_prob_poly(count - 1, x), "math")
     return roots, [math.factorial(count) / (count * previous(r)) ** 2 for r in roots]
-
-
-class _LazyHermite:
-    _rule: tuple[list[float], list[float]] | None = None
-
-    def __iter__(self):
-        if self._rule is None:
-            type(self)._rule = _hermite(5)
-        return iter(self._rule)
-
-
-_HERMITE = _LazyHermite()
 
 
 def _by_importance(

@@ -44,7 +44,7 @@ class Density:
                 return False
         for axis in self.axes:
             if not axis.points and not (axis.free_symbols & set(self.sample)):
-                lower, upper = number(axis.lower, point), number(axis.upper, point)
+                lower, upper = number(axis.lower, dict(point)), number(axis.upper, dict(point))
                 if not lower < upper and not (axis.discrete and lower == upper):
                     return False
         return True
@@ -67,7 +67,7 @@ class Density:
         return tuple(frozenset(g) for g in groups)
 
     def factors(self) -> list[Density]:
-        """Independent factors; the constant term belongs to none (`constant_of_factors`), unless there is one factor."""
+        """Independent factors; where there are several, the constant term belongs to none (`constant_of_factors`)."""
         if len(self.groups) == 1:
             return [self]
         return [

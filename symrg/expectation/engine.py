@@ -7,6 +7,7 @@ factors; master integrals after changes of variable; known series; iterated inte
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import sympy
@@ -110,8 +111,9 @@ class Engine:
         self, target: sympy.Expr, point: Point, frame: _Frame
     ) -> list[tuple[str, Callable[[], sympy.Expr | None], float]]:
         routes: list[tuple[str, Callable[[], sympy.Expr | None], float]] = []
-        if self._gaussian() is not None:
-            routes.append(("Gaussian integral", lambda: self._gaussian().expectation(target), 0.6))
+        normal = self._gaussian()
+        if normal is not None:
+            routes.append(("Gaussian integral", partial(normal.expectation, target), 0.6))
         routes.append(("identities of first order", lambda: self._by_identities(target, point, 1), 0.3))
         scalar = len(self._inner.axes) == 1
         if scalar:
@@ -120,9 +122,7 @@ class Engine:
             routes.append(("independent factors", lambda: self._by_factors(target, point), 0.6))
         top = 4 if len(self._parameters) <= 2 else 2
         for order in range(2, top + 1):
-            routes.append(
-                (f"identities of order {order}", lambda order=order: self._by_identities(target, point, order), 0.4)
-            )
+            routes.append((f"identities of order {order}", partial(self._by_identities, target, point, order), 0.4))
         if not scalar:
             routes.append(("iterated integrals", lambda: self._by_iteration(target, point), 0.6))
         routes.append(("SymPy's integrators", lambda: self._by_sympy(target), 0.8))

@@ -60,7 +60,7 @@ class NormalisationIdentities:
         constant = target.get(S.One, S.Zero)
         if not moving:
             return constant
-        rows = [r for r in self._rows(order)]
+        rows = self._rows(order)
         solution = self._combination(rows, target)
         return constant - sympy.Add(*(c * r.get(S.One, S.Zero) for c, r in zip(solution, rows) if c != 0))
 

@@ -7,6 +7,7 @@ Signs that SymPy cannot decide are read off at an interior point of the paramete
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import sympy
@@ -194,7 +195,7 @@ class LineIntegrator:
         if not any(node.has(x) for node in joint.atoms(*KINKED)):
             places = []
         total = S.Zero
-        for a, b in zip(edges, edges[1:]):
+        for a, b in itertools.pairwise(edges):
             piece = Interval(a, b)
             at = self.point | {x: sympy.Float(self._inside(x, piece))}
             smooth_log, smooth = (smooth_branch(e, at) for e in (log_density, factor))
@@ -298,13 +299,13 @@ class LineIntegrator:
             raise Declined(f"powers {sorted(map(str, shape.powers))} are no multiples of one")
         if shape.powers == {S(2), S.One} and not any(t.bases - {x} for t in terms):
             return sympy.Add(*(t.coefficient * self._gaussian(t, x, *interval.key) for t in terms))
-        if shape.powers == {S(2)} and bounded and not any(t.bases - {x} for t in terms):
-            if all(t.power(x).is_Integer and t.power(x) >= 0 and not t.log(x) for t in terms):
-                return sympy.Add(*(t.coefficient * self._gaussian(t, x, *interval.key) for t in terms))
+        polynomial = all(t.power(x).is_Integer and t.power(x) >= 0 and not t.log(x) for t in terms)
+        if shape.powers == {S(2)} and bounded and polynomial and not any(t.bases - {x} for t in terms):
+            return sympy.Add(*(t.coefficient * self._gaussian(t, x, *interval.key) for t in terms))
         if unit is not None and unit != 1 and shape.powers:
             if unit.is_number and unit < 0 and not bounded and shape.powers == {S.NegativeOne, S.One}:
                 unit = S.One
-            if not (shape.powers == {S.One, S.NegativeOne}):
+            if shape.powers != {S.One, S.NegativeOne}:
                 sign = self.sign(unit)
                 u = sympy.Dummy("u", positive=True)
                 limits = [interval.lower, interval.upper**unit if bounded else interval.upper]

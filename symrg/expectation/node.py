@@ -30,8 +30,9 @@ class Expectation(sympy.Expr):
     is_commutative = True
 
     def __new__(cls, expr: Any, model: Any) -> Expectation:
+        """The node of a function of the sample of a model."""
         expr = sympy.sympify(expr)
-        sample, log_density, limits = _bound(expr, model)
+        sample, log_density = _bound(model)
         axes = tuple(axis.subs(dict(zip(model.sample, sample))) for axis in model.axes)
         inner = expr.xreplace(dict(zip(model.sample, sample)))
         bounds = sympy.Tuple(
@@ -152,11 +153,11 @@ class Expectation(sympy.Expr):
         return latex(self)
 
 
-def _bound(expr: sympy.Expr, model: Any) -> tuple[list[sympy.Symbol], sympy.Expr, tuple]:
+def _bound(model: Any) -> tuple[list[sympy.Symbol], sympy.Expr]:
     """Bound twins of the sample that print as it does and do not depend on when they are made."""
     sample = []
     for axis_symbol in model.sample:
         index = zlib.crc32(sympy.srepr(axis_symbol).encode()) + 10**9
         sample.append(sympy.Dummy(axis_symbol.name, dummy_index=index, **axis_symbol._assumptions_orig))
     log_density = model.log_density.xreplace(dict(zip(model.sample, sample)))
-    return sample, log_density, ()
+    return sample, log_density

@@ -7,6 +7,7 @@ density there and scaled to its width (Takahasi and Mori 1974; Trefethen and Wei
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -282,7 +283,7 @@ class Quadrature:
         # Inner lines resemble their neighbours: where the mass lies is looked up again only now and then.
         pieces = [
             self._line(value, a, b, None if breaks or len(self._axes) < 3 or depth == len(self._axes) - 1 else depth)
-            for a, b in zip(edges, edges[1:])
+            for a, b in itertools.pairwise(edges)
         ]
         total, _ = self._combine([(p[0], 1) for p in pieces])
         error, _ = self._combine([(p[1], 1) for p in pieces])
@@ -301,12 +302,12 @@ class Quadrature:
                 return [], []
             start = 0 if upper == math.inf else int(upper)
             right = self._ray(value, start, upper, step)
-            left = self._ray(lambda y: value(-y), 1 - start if start == 0 else 1 - start, math.inf, step)
+            left = self._ray(lambda y: value(-y), 1 - start, math.inf, step)
             return self._combine([(right[0], 1), (left[0], 1)])[0], self._combine([(right[1], 1), (left[1], 1)])[0]
-        return self._ray(value, int(round(float(lower))), upper, step)
+        return self._ray(value, round(float(lower)), upper, step)
 
     def _ray(self, value: Callable[[Any], Vector], start: int, upper: Any, step: int) -> tuple[Vector, Vector]:
-        last = None if upper == math.inf else int(round(float(upper)))
+        last = None if upper == math.inf else round(float(upper))
         total: Vector = []
         mass: Vector = []
         y, quiet, cap = start, 0, 1024
@@ -378,7 +379,7 @@ class Quadrature:
                 y, w = place(t), scale(t)
             except OverflowError:
                 return []
-            if not infinite and (y == lower or y == upper):
+            if not infinite and y in (lower, upper):
                 return []
             return [x * w for x in value(y)]
 

@@ -118,7 +118,7 @@ class Summation:
         edges = sorted(s for s in special if self._between(s, axis))
         for s in edges:
             at = self.point | {y: s}
-            total += self._explicit(*(self._branch(e, at) for e in (log_density, factor)), y, (s,))
+            total += self._explicit(self._branch(log_density, at), self._branch(factor, at), y, (s,))
         gaps = [(low if i == 0 else edges[i - 1] + 1, edges[i] - 1) for i in range(len(edges))]
         gaps.append((edges[-1] + 1 if edges else low, axis.upper))
         for a, b in gaps:

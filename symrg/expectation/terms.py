@@ -97,7 +97,8 @@ class Encoder:
         """content and {positive base: integer or symbolic exponent} with |base| = content * prod b^e."""
         if base in self._split:
             return self._split[base]
-        content, parts = S.One, {}
+        content = S.One
+        parts: dict[sympy.Expr, sympy.Expr] = {}
         numerator, denominator = sympy.together(base).as_numer_denom()
         for side, sign in ((numerator, 1), (denominator, -1)):
             for factor in sympy.Mul.make_args(self._factor(side)):
@@ -126,7 +127,7 @@ class Encoder:
             return expression
         expanded = sympy.expand(expression)
         _, moving = expanded.as_independent(self._x, as_Add=True)
-        if len(sympy.Add.make_args(moving)) == 1 and not expanded.as_independent(self._x, as_Add=True)[0] == 0:
+        if len(sympy.Add.make_args(moving)) == 1 and expanded.as_independent(self._x, as_Add=True)[0] != 0:
             return expanded
         try:
             return sympy.factor(expanded)
@@ -234,7 +235,8 @@ class Encoder:
         x = self._x
         collected: dict[tuple, list[sympy.Expr]] = {}
         for term in sympy.Add.make_args(encoded):
-            coefficient, powers, log_powers, exponent = S.One, dict(kernel.powers), {}, kernel.exponent
+            coefficient, powers, exponent = S.One, dict(kernel.powers), kernel.exponent
+            log_powers: dict[sympy.Expr, int] = {}
             for f in sympy.Mul.make_args(term):
                 if not f.free_symbols & {x, *back, *logs}:
                     coefficient *= f

@@ -54,7 +54,7 @@ def gamma_ratio(expression: sympy.Expr) -> sympy.Expr:
                 continue
             lowest[key] = min(lowest.get(key, offset), offset)
             places[node] = (key, offset)
-        swaps = {}
+        swaps: dict[sympy.Expr, sympy.Expr] = {}
         for node, (key, offset) in places.items():
             start = key[0] + lowest[key]
             steps = int(offset - lowest[key])
@@ -84,7 +84,7 @@ def bessel_reduced(expression: sympy.Expr) -> sympy.Expr:
         for node in nodes:
             offset, base = sympy.expand(node.args[0]).as_coeff_Add()
             groups.setdefault((base, offset - sympy.floor(offset), node.args[1]), []).append(offset)
-        swaps = {}
+        swaps: dict[sympy.Expr, sympy.Expr] = {}
         for (base, _, z), offsets in groups.items():
             low, high = min(offsets), max(offsets)
             if high - low < 2 and not (base == 0 and high > 1):

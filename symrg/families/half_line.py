@@ -160,7 +160,7 @@ def exponentiated_exponential(y: Expr, alpha: Expr, lam: Expr) -> Expr:
     return log(alpha * lam) - lam * y + (alpha - 1) * log(1 - exp(-lam * y))
 
 
-@family("Bose-Einstein energies: DLMF 25.5.1; known exponent", _positive("beta", "s"), support=HALF_LINE, constants=("s",),
+@family("Bose energies: DLMF 25.5.1; known exponent", _positive("beta", "s"), support=HALF_LINE, constants=("s",),
         domain=lambda beta, s: (s > 1,))  # fmt: skip
 def planck(y: Expr, beta: Expr, s: Expr) -> Expr:
     from sympy import zeta

@@ -1,5 +1,6 @@
 """Every entry of the catalogue: normalisation and Fisher metric against independent quadrature or the literature."""
 
+import itertools
 import math
 import warnings
 
@@ -53,7 +54,7 @@ def reference(model, point):
         edges = sorted({low, *middle, high})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return sum(integrate.quad(value, a, b, (i, j), limit=200)[0] for a, b in zip(edges, edges[1:]))
+            return sum(integrate.quad(value, a, b, (i, j), limit=200)[0] for a, b in itertools.pairwise(edges))
 
     size = len(model.parameters)
     return total(None, None), [[total(i, j) for j in range(i, size)] for i in range(size)]
