@@ -60,8 +60,8 @@ def test_a_truncated_archive_is_refused(tmp_path, keep):
 
 @pytest.mark.parametrize(
     ("line", "text"),
-    [("0,1,2", "line 2: 3 values"), (",".join(["0"] * 784 + ["17"]), "line 2"), (",".join(["x"] * 785), "whole numbers"),
-     (",".join(["256"] + ["0"] * 784), "line 2")],
+    [("0,1,2", "line 2: 3 values"), (",".join(["0"] * 784 + ["17"]), "line 2"),
+     (",".join(["x"] * 785), "whole numbers"), (",".join(["256"] + ["0"] * 784), "line 2")],
 )  # fmt: skip
 def test_a_line_that_is_no_image_is_named(tmp_path, line, text):
     path = tmp_path / "digits.csv"
