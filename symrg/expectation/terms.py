@@ -106,7 +106,7 @@ class Encoder:
                 if isinstance(factor, sympy.exp):
                     b, e = factor, S.One
                 if not b.has(self._x):
-                    content *= factor**sign
+                    content *= self._magnitude(b) ** (e * sign)
                     continue
                 if isinstance(b, sympy.exp):
                     parts[b] = parts.get(b, S.Zero) + e * sign
@@ -118,6 +118,12 @@ class Encoder:
             content = -content
         self._split[base] = (content, parts)
         return content, parts
+
+    def _magnitude(self, constant: sympy.Expr) -> sympy.Expr:
+        """A constant factor or its negative, whichever is positive: logarithms of it stay real."""
+        if constant.is_positive or self._positive(constant):
+            return constant
+        return sympy.expand(-constant)
 
     def _factor(self, expression: sympy.Expr) -> sympy.Expr:
         if expression.is_Mul or expression.is_Pow:

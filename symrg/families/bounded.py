@@ -58,3 +58,15 @@ def symmetric_beta(y: Expr, alpha: Expr) -> Expr:
 @family("Topp, Leone, J. Amer. Statist. Assoc. 50 (1955) 209", {"alpha": POSITIVE}, support=UNIT)
 def topp_leone(y: Expr, alpha: Expr) -> Expr:
     return log(2 * alpha) + log(1 - y) + (alpha - 1) * (log(y) + log(2 - y))
+
+
+@family(
+    "van Dorp, Kotz, Amer. Statist. 56 (2002) 75; known mode",
+    {"alpha": POSITIVE, "w": POSITIVE},
+    support=UNIT,
+    constants=("w",),
+    domain=lambda alpha, w: (w < 1,),
+)
+def two_sided_power(y: Expr, alpha: Expr, w: Expr) -> Expr:
+    below, above = (alpha - 1) * log(y / w), (alpha - 1) * log((1 - y) / (1 - w))
+    return log(alpha) + Piecewise((below, y < w), (above, True))

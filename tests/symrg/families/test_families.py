@@ -170,6 +170,15 @@ def test_mckay_bivariate_gamma_metric():
     close(model.fisher_metric(budget=60), at(model, a="1.2", b="2.3", c="0.9"), expected, 1e-8)
 
 
+def test_wishart_metric_is_the_trace_formula():
+    # Exponential family in -P/2 with log-partition -(n/2) ln det P: the metric is (n/2) tr(P^-1 dP P^-1 dP).
+    model = families.wishart_2(n=3)
+    p = np.array([[1.3, 0.4], [0.4, 0.9]])
+    basis = [np.linalg.inv(p) @ np.array(e) for e in ([[1, 0], [0, 0]], [[0, 1], [1, 0]], [[0, 0], [0, 1]])]
+    expected = [[1.5 * np.trace(x @ z) for z in basis] for x in basis]
+    close(model.fisher_metric(budget=120), at(model, p11="1.3", p12="0.4", p22="0.9"), expected)
+
+
 def test_the_catalogue_is_large_and_every_entry_has_a_source():
     assert len(families.names()) >= 50
     assert all(families.entry(name).source for name in families.names())
