@@ -24,7 +24,6 @@ from sympy import (
     log,
     oo,
     pi,
-    simplify,
     sqrt,
     symbols,
 )
@@ -35,7 +34,7 @@ from symrg.erg import PolchinskiFlow, rational_cutoff
 from symrg.verification import Claim
 
 title = "Exact renormalisation as diffusion"
-numbers = ("(4)", "(5)", "(6)", "(7)", "(7), text", "(8)-(10)", "(8)-(10), corrected", "(11)")
+numbers = ("(4)", "(5)", "(6)", "(7)", "(7), text", "(8)-(10)", "(11)")
 
 phi, phi_1, phi_2 = symbols("phi phi_1 phi_2", real=True)
 G, K, Lambda, g, start = symbols("G K Lambda g Lambda_0", positive=True)
@@ -117,7 +116,7 @@ def _weight() -> Statement:
                 ),
             ),
         ),
-        "a definition of the action S = -ln P, up to the normalisation of P",
+        r"a definition of the action $S = -\ln P$, up to the normalisation of $P$",
     )
 
 
@@ -136,7 +135,7 @@ def _flow() -> Statement:
             "Polchinski's scheme it is minus the right side of (8)-(10) in their corrected form, whose diffusion is then "
             "positive: the flow runs towards the infrared, d/d(-ln Lambda).",
         ),
-        "schematic: it names the generator F of a flow to lower scales without saying what it is",
+        r"schematic: it names the generator $\mathcal{F}$ of a flow to lower scales without saying what it is",
     )
 
 
@@ -164,7 +163,7 @@ def _conservation() -> Statement:
             printed=r"\frac{d}{d \ln \Lambda} \int_{\mathcal{F}} \mathcal{D}\phi \ P_\Lambda[\phi] = 0",
             source=_talk("(6)", 8),
         ),
-        "a principle; read here as: with the flow of S_int derived from it, the integral of P_Lambda of an interacting "
+        r"a principle; read here as: with the flow of $S_{int}$ derived from it, the integral of $P_\Lambda$ of an interacting "
         "Gaussian theory is the same at every scale below the one where it starts",
         instances=(walls,),
         derivation=flow_derivation,
@@ -194,7 +193,7 @@ def _scheme() -> Statement:
                 ),
             ),
         ),
-        "a definition: a Gaussian weight with the regulated two-point function K/G, times the interaction",
+        r"a definition: a Gaussian weight with the regulated two-point function $K_\Lambda / G$, times the interaction",
     )
 
 
@@ -210,12 +209,18 @@ def _propagator() -> Statement:
             printed=r"\langle \phi(p)\, \phi(-p) \rangle = G(p^2)",
             source=f"{TALK}, slide 9: “a free field theory with propagator G(p²)”",
         ),
-        "the free theory without cutoff (K = 1) has the two-point function G",
+        "the free theory without cutoff ($K = 1$) has the two-point function $G$",
+        mended=Claim(
+            Integral(phi**2 * weight, (phi, -oo, oo)) / Integral(weight, (phi, -oo, oo)),
+            1 / G,
+            name="the two-point function is the inverse of G",
+            printed=r"\langle \phi(p)\, \phi(-p) \rangle = G(p^2)^{-1}",
+        ),
         remark=r"In (7) $G$ multiplies $\phi\phi$ in the action: it is the inverse propagator, $p^2 + m^2$ for a free scalar.",
     )
 
 
-def _fokker_planck() -> tuple[Statement, Statement]:
+def _fokker_planck() -> Statement:
     flow = one_mode()
     _, rate = density_flow(flow)
     pair = two_modes()
@@ -235,24 +240,26 @@ def _fokker_planck() -> tuple[Statement, Statement]:
             r"\operatorname{grad}_{C_\Lambda^{Pol.}} V_\Lambda^{Pol.}[\phi] \right)",
             source=_talk("(8)-(10)", 10),
         ),
-        "with C and V of (11) and the flow of S_int that (6) demands, for any kernel, cutoff function and interaction",
+        r"with $C$ and $V$ of (11) and the flow of $S_{int}$ that (6) demands, for any kernel, cutoff function and interaction, "
+        "mode by mode",
         derivation=flow_derivation,
         remark=r"Both terms need the factor $-\frac{1}{2}$: $-\frac{d P_\Lambda}{d\ln\Lambda} = \frac{1}{2} \Delta P_\Lambda + "
         r"\frac{1}{2} \mathrm{div}(P_\Lambda\, \mathrm{grad}\, V)$. The sign is that of (5), the half that of the action: "
         r"$V = 2 S_0$ as (11) prints it.",
-    ), Statement(
-        "(8)-(10), corrected",
-        "The same with the factors found",
-        Claim(rate, printed_right_side(flow, half, half), name="one mode, any kernel, cutoff and interaction"),
-        "d P/d ln Lambda = -(C d d P + d(P C d V))/2",
         instances=(
             Claim(
-                simplify(pair_rate / density_flow(pair)[0]),
-                simplify(printed_right_side(pair, half, half) / density_flow(pair)[0]),
-                name="two coupled modes with a quartic interaction",
+                pair_rate,
+                printed_right_side(pair, half, half),
+                name="two coupled modes with a quartic interaction, with the factors found",
             ),
         ),
-        derivation=flow_derivation,
+        mended=Claim(
+            rate,
+            printed_right_side(flow, half, half),
+            name="any kernel, cutoff function and interaction",
+            printed=r"-\frac{d}{d \ln \Lambda} P_\Lambda[\phi] = \frac{1}{2} \Delta P_\Lambda[\phi] + \frac{1}{2} "
+            r"\operatorname{div} \left( P_\Lambda[\phi] \operatorname{grad}_{C_\Lambda^{Pol.}} V_\Lambda^{Pol.}[\phi] \right)",
+        ),
     )
 
 
@@ -279,13 +286,13 @@ def _data() -> Statement:
                 Claim(form.potential, 2 * flow.free_action, name="V is twice the free action"),
             ),
         ),
-        "definitions of C and V; V has no factor 1/2, so that V = 2 S_0",
+        "definitions of $C$ and $V$; $V$ has no factor 1/2, so that $V = 2 S_0$",
     )
 
 
 def statements() -> tuple[Statement, ...]:
     """(4) to (11), with the sentence on the propagator and the corrected flow."""
-    return (_weight(), _flow(), _conservation(), _scheme(), _propagator(), *_fokker_planck(), _data())
+    return (_weight(), _flow(), _conservation(), _scheme(), _propagator(), _fokker_planck(), _data())
 
 
 def derivations() -> tuple[Derivation, ...]:

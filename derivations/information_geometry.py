@@ -154,7 +154,7 @@ def _divergence() -> Statement:
                 Claim(closed.subs({mu_2: mu, sigma_2: sigma}), 0, name="it is zero where the two agree"),
             ),
         ),
-        "a definition, of an information divergence: not negative, and zero where theta = theta'",
+        r"a definition, of an information divergence: not negative, and zero where $\theta = \theta'$",
         derivation=lambda: normal().derivation("kl_divergence"),
     )
 
@@ -179,7 +179,7 @@ def _expansion() -> Statement:
             r"\mathcal{O}(\delta \theta^3)",
             source=_talk("(3)", 6),
         ),
-        "along any line theta' = theta + epsilon delta, the divergence differs from its quadratic form by O(epsilon^3)",
+        r"along any line $\theta' = \theta + \epsilon\,\delta$, the divergence differs from its quadratic form by $\mathcal{O}(\epsilon^3)$",
         instances=(
             Claim(closed.subs(moved), along, order=(step, 0, 5), name="the fourth order of the normal family"),
             Claim(

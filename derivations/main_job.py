@@ -17,13 +17,19 @@ from typing import Any, Protocol
 
 from derivations import fisher_pruning
 from derivations.report.builder import chapter, source_of
-from derivations.report.content import Block, Chapter, Entry, Finding, Report
+from derivations.report.content import Block, Chapter, Entry, Finding, Report, label
 from symrg import __version__
 from symrg.budget import Budget
 from symrg.files import write_atomically
 from symrg.verification import Verdict
 
-CHAPTERS = ("derivations.information_geometry", "derivations.exact_rg", "derivations.normal_data")
+CHAPTERS = (
+    "derivations.information_geometry",
+    "derivations.exact_rg",
+    "derivations.dynamical_bayes",
+    "derivations.normal_data",
+    "derivations.bayesian_diffusion",
+)
 """Modules whose statements are verified, in the order of the talk."""
 
 Extra = Callable[[], tuple[Sequence[Block], Sequence[Finding]]]
@@ -130,8 +136,11 @@ def _verified(module: ModuleType, budget: float, told: Monitor) -> tuple[Chapter
     checked = [v for chain in links.values() for v in chain]
     held = sum(v.status == "holds" for v in checked)
     rows = [
-        Finding(f"({e.number}) {e.name}", e.status + (f": ${e.correction}$" if e.correction else ""), e.identifier)
+        Finding(
+            f"{label(e.number)} {e.name}", f"{e.status}: ${e.correction}$" if e.correction else e.status, e.identifier
+        )
         for e in entries
+        if e.status not in ("holds", "definition")
     ]
     counts: dict[str, int] = {}
     for e in entries:

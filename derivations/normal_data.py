@@ -122,7 +122,7 @@ def _definition() -> Statement:
                 Claim(Integral((y - mu) ** 2 * density, (y, -oo, oo)), sigma**2, name="its variance is sigma^2"),
             ),
         ),
-        "a definition: y has the density of the noise, shifted by mu, so that p(y | mu) = N(mu, sigma^2)",
+        r"a definition: $y$ has the density of the noise, shifted by $\mu$, so that $p(y|\mu) = \mathcal{N}(\mu, \sigma^2)$",
     )
 
 
@@ -145,10 +145,10 @@ def _posterior_statement() -> Statement:
             printed=r"\pi_T(\mu) = \frac{1}{\sqrt{2\pi(\sigma^2/T)}} e^{-\frac{1}{2(\sigma^2/T)}(\mu-\mu^*)^2}",
             source=f"{TALK}, slide 16",
         ),
-        "the solution of (14) with a flat prior, exp(-T D_KL(mu_* || mu)) normalised over the line, is what is printed",
+        r"the solution of (14) with a flat prior, $e^{-T D_{KL}(\mu_* \parallel \mu)}$ normalised over the line, is what is printed",
         instances=(flow, *_finite_data_claims()),
         derivation=posterior_derivation,
-        remark="With T actual observations the centre is their mean, which lies sigma/sqrt(T) away from mu^*: "
+        remark=r"With $T$ actual observations the centre is their mean, which lies about $\sigma/\sqrt{T}$ away from $\mu^*$: "
         "(14) has replaced the data by their expectation.",
     )
 
@@ -178,7 +178,7 @@ def _inverse_time_statement() -> Statement:
             printed=r"\pi_\tau = \frac{1}{\sqrt{2\pi\sigma^2\tau}} e^{-\frac{(\mu-\mu^*)^2}{2\sigma^2\tau}}",
             source=f"{TALK}, slide 16",
         ),
-        "(19) with T = 1/tau",
+        r"(19) with $T = 1/\tau$",
         instances=(
             Claim(
                 Derivative(diffused(), tau),
@@ -201,8 +201,15 @@ def _diffusivity_statement() -> Statement:
             printed=r"\frac{\partial \pi_\tau}{\partial \tau} = \sigma^2 \frac{\partial^2 \pi_\tau}{\partial \mu^2}",
             source=f"{TALK}, slide 17: “the standard solution to the diffusion equation with diffusivity σ²”",
         ),
-        "(20) solves the diffusion equation, d_tau pi = D d_mu^2 pi, with D = sigma^2",
+        r"(20) solves the diffusion equation $\partial_\tau \pi = D\, \partial_\mu^2 \pi$ with $D = \sigma^2$",
         derivation=diffusion_derivation,
+        mended=Claim(
+            Derivative(diffused(), tau),
+            sigma**2 / 2 * Derivative(diffused(), (mu, 2)),
+            name="with half the variance",
+            printed=r"\frac{\partial \pi_\tau}{\partial \tau} = \frac{\sigma^2}{2} "
+            r"\frac{\partial^2 \pi_\tau}{\partial \mu^2}",
+        ),
         remark=r"The heat kernel of diffusivity $D$ has variance $2 D \tau$, so $D = \sigma^2/2$. The sentence is "
         r"right where “diffusivity” means the variance gained per unit of $\tau$, as in $dX = \sigma\, dW$.",
     )
@@ -236,13 +243,13 @@ def measured() -> tuple[list[Block], list[Finding]]:
     table = Table(
         ("cells", "L1 error", "order", "change of mass", "smallest density"),
         rows,
-        "The diffusion from tau = 0.1 to tau = 1 (sigma = 1), solved on three grids and held against (20).",
+        r"The diffusion from $\tau = 0.1$ to $\tau = 1$ ($\sigma = 1$), solved on three grids and held against (20).",
     )
     axes = plots.density(comparison.finest, exact=diffused().subs({**values, tau: Symbol("t")}))
     figure = Figure.from_matplotlib(
         axes.figure,
         "Normal densities around 0.5 that widen as tau grows from 0.2 to 1; dots of the closed form lie on the curves.",
-        "Throwing data away: the posterior at tau = 1/T, as the solver computes it (lines) and as (20) has it (dots).",
+        r"Throwing data away: the posterior at $\tau = 1/T$, as the solver computes it (lines) and as (20) has it (dots).",
         "The posterior spreads",
     )
     finest, last = comparison.runs[-1], comparison.orders[-1]

@@ -25,6 +25,7 @@ class Statement(Typeset):
         instances: further claims that must hold if the statement does.
         derivation: makes the chain of steps that leads to it, when asked for.
         remark: what a reader should know about the verdict.
+        mended: the correction in the talk's notation, where the print is off; it is verified like any claim.
     """
 
     number: str
@@ -34,6 +35,7 @@ class Statement(Typeset):
     instances: tuple[Claim, ...] = ()
     derivation: Callable[[], Derivation] | None = None
     remark: str = ""
+    mended: Claim | None = None
 
     def latex(self) -> str:
         """The statement as the talk prints it."""
@@ -42,7 +44,8 @@ class Statement(Typeset):
     def verify(self, budget: float | Budget = 30) -> Verdict:
         """The verdict on the claim, with those on its instances as `consequences`.
 
-        The statement holds where the claim and every instance do; the first instance that does not decides.
+        The statement holds where the claim and every instance do; the first instance that does not decides. Where the
+        claim fails, a `mended` form that holds is its correction.
 
         Args:
             budget: seconds for everything together.
@@ -54,6 +57,8 @@ class Statement(Typeset):
         for k, instance in enumerate(self.instances):
             share = Budget(max(limit.remaining / (len(self.instances) - k), 0.01))
             found.append(verify(instance, share))
+        if self.mended is not None and verdict.status in ("fails", "holds with correction"):
+            verdict = self._corrected(verdict, Budget(max(limit.remaining, 1.0)))
         consequences = (*verdict.consequences, *found)
         bad = [v for v in found if not v.holds]
         if bad and verdict.status in ("holds", "definition"):
@@ -68,3 +73,16 @@ class Statement(Typeset):
             names = ", ".join(v.claim.name for v in found)
             verdict = replace(verdict, reason=f"{verdict.reason}; and so do: {names}")
         return replace(verdict, consequences=consequences)
+
+    def _corrected(self, verdict: Verdict, limit: Budget) -> Verdict:
+        """The verdict with the correction as the talk would write it, if that is confirmed."""
+        assert self.mended is not None
+        confirmed = verify(self.mended, limit)
+        consequences = (*verdict.consequences, confirmed)
+        if not confirmed.holds:
+            return replace(verdict, consequences=consequences)
+        refuted = verdict.reason.split("; corrected:")[0]
+        reason = f"{refuted}; the correction is {confirmed.reason}"
+        return replace(
+            verdict, status="holds with correction", correction=self.mended, reason=reason, consequences=consequences
+        )

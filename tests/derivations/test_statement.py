@@ -34,3 +34,15 @@ def test_false_claim_fails_whatever_its_instances():
 def test_printed_form_is_kept():
     claim = Claim(x, x, printed=r"x = x")
     assert Statement("(1)", "", claim, "").latex() == "x = x"
+
+
+def test_correction_in_the_source_s_notation_is_verified():
+    mended = Claim((x + 1) ** 2, x**2 + 2 * x + 1, printed="(x+1)^2 = x^2 + 2x + 1")
+    verdict = Statement("(1)", "a square", FALSE, "", mended=mended).verify(20)
+    assert verdict.status == "holds with correction"
+    assert verdict.correction is mended
+
+
+def test_wrong_correction_is_not_taken():
+    wrong = Claim((x + 1) ** 2, x**2 + 2 * x + 3)
+    assert Statement("(1)", "a square", FALSE, "", mended=wrong).verify(20).correction is not wrong
