@@ -22,7 +22,7 @@ from symrg.typesetting import Typeset, latex
 
 __all__ = ["Posterior", "posterior"]
 
-_INTEGRAL_SECONDS = 3.0  # for a normaliser that is none of the named ones
+_INTEGRAL_SECONDS = 1.5  # for a normaliser that is none of the named ones
 
 
 @dataclass(frozen=True)
@@ -84,15 +84,16 @@ class Posterior(Typeset):
         log_prior = sympy.expand_log(sympy.log(self.prior), force=True)
         of_prior = _total(log_prior, self.parameters, self.limits, "the prior, and so the evidence undefined: it")
         top = _total(self.log_weight, self.parameters, self.limits, "the posterior")
-        return sympy.simplify(top / of_prior)
+        value = top / of_prior
+        return value if value.has(Integral) else sympy.simplify(value)
 
     def predictive(self) -> Expr:
         """The density of the next observation, as a function of the model's sample."""
         log_next = self.log_weight + self.model.log_density
         top = _total(log_next, self.parameters, self.limits, "the posterior")
         bottom = _total(self.log_weight, self.parameters, self.limits, "the posterior")
-        value = sympy.simplify(sympy.powsimp(top / bottom))
-        return value if value.has(Integral) else sympy.gammasimp(value)
+        value = top / bottom
+        return value if value.has(Integral) else sympy.gammasimp(sympy.simplify(sympy.powsimp(value)))
 
     def expectation(self, expression: Any, budget: float | Budget | None = None) -> Expr:
         """E[expression] over the posterior, closed where it is found, else with an Integral."""
