@@ -239,7 +239,8 @@ def expect(density: Density, function: sympy.Expr, point: Point) -> tuple[float,
     parts = density.factors()
     if len(parts) == 1:
         m = moments(density, [function], point)
-        return m.values[0], _RELATIVE * m.magnitudes[0] + 3 * m.errors[0] + 1e-9
+        relative = _RELATIVE if len(density.axes) < 3 else 1e-3
+        return m.values[0], relative * m.magnitudes[0] + 3 * m.errors[0] + 1e-9
     total, slack = 0.0, 0.0
     for term in sympy.Add.make_args(sympy.expand(function)):
         rest = term

@@ -445,6 +445,8 @@ class Quadrature:
         total: Vector = []
         mass: Vector = []
 
+        rough = len(self._axes) > 2 and self._tolerance > 1e-6
+        negligible, patience = (1e-8, 2) if rough else (a.epsilon, 6)
         loose: set[int] = set()  # entries that had not decayed where the nodes end
 
         def sweep(step: Any, offset: Any, stride: Any) -> None:
@@ -459,14 +461,14 @@ class Quadrature:
                     if v:
                         if not total:
                             total, mass = [a.convert(0)] * len(v), [a.convert(0)] * len(v)
-                        small = all(abs(x) <= a.epsilon * m for x, m in zip(v, mass))
+                        small = all(abs(x) <= negligible * m for x, m in zip(v, mass))
                         total = [x + y for x, y in zip(total, v)]
                         mass = [x + abs(y) for x, y in zip(mass, v)]
                         quiet = quiet + 1 if small and mass[0] > 0 else 0
                         last = v
                     else:
                         quiet += 1
-                    if quiet >= 6 and u > 1:
+                    if quiet >= patience and u > 1:
                         break
                     u += stride
                 loose.update(i for i, x in enumerate(last) if abs(x) > 1e-5 * mass[i])
