@@ -11,7 +11,7 @@ Term by term, each only where its conditions follow from the assumptions:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -93,17 +93,16 @@ def _by_terms(function: sp.Expr, x: sp.Symbol, rule: Callable[[_Term, sp.Symbol]
     parts = sp.Add.make_args(expanded)
     if len(parts) > _TERMS:
         raise Declined("the integrand has too many terms")
-    gathered: dict[tuple[object, ...], list[sp.Expr]] = {}
+    gathered: dict[_Term, list[sp.Expr]] = {}
     for part in parts:
         term = _split(part, x)
         if term is None:
             return None
-        rest = (term.power, term.logs, term.other, term.other_logs, term.exponent, term.factorials)
-        gathered.setdefault(rest, []).append(term.coefficient)
+        gathered.setdefault(replace(term, coefficient=sp.Integer(1)), []).append(term.coefficient)
     total: list[sp.Expr] = []
-    for rest, coefficients in gathered.items():
-        known = [e.xreplace(hidden) if isinstance(e, sp.Expr) else e for e in rest]
-        value = rule(_Term(sp.Integer(1), *known), x)  # type: ignore[arg-type]
+    for term, coefficients in gathered.items():
+        known = {name: getattr(term, name).xreplace(hidden) for name in ("power", "other", "exponent")}
+        value = rule(replace(term, **known), x)
         if value is None:
             return None
         total.append(sp.Add(*coefficients).xreplace(hidden) * value)
@@ -140,7 +139,8 @@ def _prepared(function: sp.Expr, x: sp.Symbol) -> sp.Expr:
 def _exponential(argument: sp.Expr, x: sp.Symbol) -> sp.Expr:
     """exp of a sum, with logarithmic terms as powers and the rest in two exponentials: with x and without."""
     factors: list[sp.Expr] = []
-    with_x, without = [], []
+    with_x: list[sp.Expr] = []
+    without: list[sp.Expr] = []
     for term in sp.Add.make_args(argument):
         logs = [f for f in sp.Mul.make_args(term) if isinstance(f, sp.log | sp.loggamma)]
         if len(logs) == 1 and not (term / logs[0]).has(sp.log, sp.loggamma):
