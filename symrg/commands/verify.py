@@ -35,6 +35,8 @@ disagrees), 2 bad input. Claims that stay undecided don't count as refuted;
 with --strict they do.
 """
 
+_CONTROLLED = 200  # claims; in a longer file the controls would take most of the time
+
 
 @click.command(epilog=_EPILOG)
 @click.argument("file", required=False, type=click.Path(dir_okay=False))
@@ -43,7 +45,11 @@ with --strict they do.
 @click.option("--certificate", type=click.Path(dir_okay=False), help="Write what is needed to check again.")
 @click.option("--check", type=click.Path(dir_okay=False), help="Check a certificate, by a program apart.")
 @click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="Seconds for each claim (20).")
-@click.option("--controls/--no-controls", default=True, help="Show false neighbours of each claim to the witnesses.")
+@click.option(
+    "--controls/--no-controls",
+    default=True,
+    help="Show false neighbours of each claim to the witnesses (files of up to 200 claims).",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 where a claim stays undecided.")
 def verify(
     file: str | None,
@@ -82,7 +88,7 @@ def verify(
     with console(stderr=True).status("Verifying ...") as status:
         for number, (verdict, spent) in enumerate(_verdicts(equations, seconds), 1):
             verdicts.append(verdict)
-            allowance = min(seconds / 4, 4.0) if controls else None
+            allowance = min(seconds / 4, 4.0) if controls and total <= _CONTROLLED else None
             entries.append(Entry.of(verdict, allowance, seconds=round(spent, 3)))
             status.update(f"Verified {number} of {total}: {verdict.claim.name}")
     ledger = Ledger(equations.title, tuple(entries))

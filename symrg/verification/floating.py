@@ -86,8 +86,8 @@ class FloatingWitness:
                     outcome = within(share, _difference, lhs, rhs, values, low, high)
                 except OutOfTime:
                     continue
-                except Declined as reason:
-                    declined = str(reason)
+                except Declined as why:
+                    declined = str(why)
                     continue
                 if outcome is None:
                     continue

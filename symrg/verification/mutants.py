@@ -18,7 +18,7 @@ from symrg.verification.ball import BallWitness
 from symrg.verification.claim import Claim
 from symrg.verification.enclosure import at, enclose
 from symrg.verification.points import Domain, precision
-from symrg.verification.reading import Reading, evaluated
+from symrg.verification.reading import Reading, evaluated, tame
 from symrg.verification.symbolic import SymbolicWitness
 from symrg.verification.witness import Evidence, Outcome, Witness
 
@@ -91,7 +91,8 @@ class Controls:
 
 def mutants(claim: Claim, most: int = MOST) -> tuple[Mutant, ...]:
     """False neighbours of a claim, at most `most`, every kind of change among them."""
-    if claim.relation in (":=", "~"):
+    sides = [side for pair in claim.elements() for side in pair]
+    if claim.relation in (":=", "~") or not all(tame(side) for side in sides):
         return ()
     by_kind: dict[str, list[Mutant]] = {}
     for mutant in _all(claim):

@@ -21,7 +21,7 @@ from sympy.core.relational import Relational
 
 from symrg.budget import Declined
 from symrg.verification.enclosure import Evaluate, Point, at, enclose, truth
-from symrg.verification.reading import Reading
+from symrg.verification.reading import Reading, tame
 
 Values = dict[sp.Basic, sp.Expr]
 _STEPS = (1, 12, 34)  # distances from an edge, as powers of ten
@@ -426,7 +426,7 @@ def changes_of_form(exprs: list[sp.Basic]) -> tuple[sp.Expr, ...]:
 def zeros(gap: sp.Expr, symbol: sp.Basic, values: Values) -> list[sp.Rational]:
     """Real zeros of an expression in one symbol, as rationals to 60 digits or exact; not every zero need be found."""
     expr = gap.xreplace(values)
-    if symbol not in expr.free_symbols:
+    if symbol not in expr.free_symbols or not tame(expr):
         return []
     try:
         poly = sp.Poly(expr, symbol)

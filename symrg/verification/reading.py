@@ -74,6 +74,24 @@ def exactly(expr: Any) -> Any:
     return expr.xreplace({f: exact_number(f) for f in floats}) if floats else expr
 
 
+_POWER, _SPAN = 20_000, 100_000
+
+
+def tame(expr: sp.Basic) -> bool:
+    """Whether polynomial arithmetic may see an expression: dense polynomials of huge degree bring down the process."""
+    for node in sp.preorder_traversal(expr):
+        if isinstance(node, sp.Pow) and node.exp.is_number and not node.base.is_number:
+            coefficient = node.exp.as_coeff_Mul()[0]
+            if coefficient.is_Rational and abs(coefficient) > _POWER:
+                return False
+        if isinstance(node, sp.Sum | sp.Product):
+            for limit in node.limits:
+                bounds = [b for b in limit[1:] if b.is_Rational]
+                if any(abs(b) > _SPAN for b in bounds):
+                    return False
+    return True
+
+
 def evaluated(expr: sp.Basic) -> Any:
     """An expression kept as printed, as SymPy's constructors make it; integrals and derivatives stay."""
     if not expr.args or isinstance(expr, Relational):

@@ -21,7 +21,7 @@ from symrg.verification.claim import RELATIONS, Claim
 from symrg.verification.enclosure import Evaluate, at, enclose
 from symrg.verification.mutants import neighbours
 from symrg.verification.points import Domain, Values, precision
-from symrg.verification.reading import Reading, evaluated, exactly
+from symrg.verification.reading import Reading, evaluated, exactly, tame
 from symrg.verification.reductions import bounded_expand
 
 _BITS = 400
@@ -47,7 +47,7 @@ class Correction:
 
 def proposals(reading: Reading, budget: Budget) -> Iterator[Correction]:
     """Right sides that agree with the left side at points, the nearest to the printed one first."""
-    if reading.relation != "==":
+    if reading.relation != "==" or not all(tame(side) for pair in reading.pairs for side in pair):
         return
     claim = reading.claim
     if claim.order is not None:

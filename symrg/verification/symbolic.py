@@ -17,7 +17,7 @@ from symrg.budget import Budget, Declined
 from symrg.verification.assumed import restated
 from symrg.verification.constancy import constant_and_zero
 from symrg.verification.inequalities import prove_nonnegative, prove_positive
-from symrg.verification.reading import Reading, evaluated
+from symrg.verification.reading import Reading, evaluated, tame
 from symrg.verification.reductions import ROUTES, bounded_expand, vanishes
 from symrg.verification.witness import Evidence, Outcome, undecided
 
@@ -37,6 +37,8 @@ class SymbolicWitness:
     def examine(self, reading: Reading, budget: Budget) -> Evidence:
         """Reduce every residual to 0, recording the steps; see the module."""
         steps: list[str] = []
+        if not all(tame(side) for pair in reading.pairs for side in pair):
+            return undecided(self, "powers or sums are too large for symbolic work")
         if reading.claim.order is not None:
             return self._expansion(reading, budget)
         for k, (lhs, rhs) in enumerate(reading.pairs):

@@ -249,3 +249,21 @@ def test_ledger_counts_and_prints():
     assert ledger.summary["controls"] == ledger.summary["controls refused"] > 3
     assert ledger.refuted
     assert "longrightarrow" in ledger.latex()
+
+
+k = sp.Symbol("k", integer=True)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        Claim(sp.Sum(x**k, (k, 0, 10**12)), 1),  # a dense polynomial of this degree would end the process
+        Claim(sp.Product(k, (k, 1, 10**9)), 1),
+        Claim(x ** (10**9), x ** (10**9) + x),
+        Claim((x + y + 1) ** 900, (x + y + 1) ** 900 + 1),
+        Claim(sp.Integral(sp.sin(10**6 * x), (x, 0, 10**6)), 0),  # the quadrature is stopped inside the C library
+    ],
+    ids=str,
+)
+def test_huge_claims_end_in_time_and_are_not_confirmed(claim):
+    assert verify(claim, 3).status != "holds"
