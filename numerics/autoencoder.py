@@ -7,6 +7,7 @@ The talk's network is Linear(784, 20), ReLU, Linear(20, 784), ReLU with biases: 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -72,6 +73,7 @@ def train(
     batch_size: int = 1000,
     learning_rate: float = 1e-3,
     seed: int = 0,
+    masks: Mapping[str, torch.Tensor] | None = None,
     checkpoint: str | Path | None = None,
     every: int = 100,
     progress: Progress | None = None,
@@ -88,24 +90,27 @@ def train(
         batch_size: N at most is used.
         learning_rate: of Adam; betas and epsilon are torch's.
         seed: of the shuffling.
+        masks: {parameter name: bool tensor}; weights outside a mask are held at zero.
         checkpoint: file to resume from where it exists, and to write every `every` steps and at the end.
         every: steps between checkpoints.
         progress: called after each step as progress(step, steps, text).
 
     Raises:
         TrainingFailure: the loss or a weight is not finite; the message says at which step.
-        DataError: the checkpoint is damaged or belongs to another network or run.
+        DataError: the checkpoint is damaged or belongs to another network or run; inputs or masks do not fit.
     """
     if steps < 0 or batch_size < 1 or every < 1 or not learning_rate > 0:
         raise TrainingFailure(
             f"steps = {steps}, batch_size = {batch_size}, every = {every}, learning_rate = {learning_rate}: "
             "expected steps of 0 or more and positive values of the others"
         )
-    if len(inputs) == 0:
-        raise DataError("inputs has no rows; give at least one image")
+    _check_fit(network, inputs)
     parameters = dict(network.named_parameters())
+    held = _held(parameters, masks or {})
     optimiser = torch.optim.Adam(parameters.values(), lr=learning_rate)
     run = {"seed": seed, "batch_size": batch_size, "learning_rate": learning_rate, "images": len(inputs)}
+    if held:
+        run["masks"] = hashlib.sha256(b"".join(held[n].cpu().numpy().tobytes() for n in sorted(held))).hexdigest()[:16]
     start = 0
     if checkpoint is not None and Path(checkpoint).exists():
         start = _resume(Path(checkpoint), network, optimiser, run)
@@ -127,6 +132,7 @@ def train(
             )
         loss.backward()
         optimiser.step()
+        _hold(parameters, held)
         losses.append(value)
         if checkpoint is not None and ((step + 1) % every == 0 or step + 1 == steps):
             _require_finite(parameters, step)
@@ -160,6 +166,41 @@ def train_sigmoid_network(
 ) -> Trained:
     """The harder network, trained as the talk's: Adam at 1e-3, batches of 1,000."""
     return train(sigmoid_network(seed), inputs, steps=steps, seed=seed, checkpoint=checkpoint, progress=progress)
+
+
+def _check_fit(network: nn.Module, inputs: torch.Tensor) -> None:
+    """Refuse what is no batch of images that the network reconstructs."""
+    if inputs.dim() < 2 or len(inputs) == 0:
+        raise DataError(f"inputs have shape {tuple(inputs.shape)}: give at least one image, one a row")
+    try:
+        with torch.no_grad():
+            shape = network(inputs[:2]).shape
+    except RuntimeError as e:
+        raise DataError(
+            f"inputs of shape {tuple(inputs.shape)} do not fit the network ({str(e).splitlines()[0]})"
+        ) from e
+    if shape != inputs[:2].shape:
+        raise DataError(
+            f"the network maps {tuple(inputs.shape[1:])} to {tuple(shape[1:])}: an autoencoder keeps the shape"
+        )
+
+
+def _held(parameters: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Where weights are held at zero, by parameter."""
+    held = {}
+    for name, mask in masks.items():
+        if name not in parameters or mask.shape != parameters[name].shape or mask.dtype != torch.bool:
+            expected = tuple(parameters[name].shape) if name in parameters else "no such parameter"
+            raise DataError(f"mask of {name}: {mask.dtype} of shape {tuple(mask.shape)}; expected bool, {expected}")
+        held[name] = ~mask.to(parameters[name].device)
+    _hold(parameters, held)
+    return held
+
+
+def _hold(parameters: Mapping[str, torch.Tensor], held: Mapping[str, torch.Tensor]) -> None:
+    with torch.no_grad():
+        for name, gone in held.items():
+            parameters[name].masked_fill_(gone, 0)
 
 
 def save_weights(
@@ -210,7 +251,12 @@ def reconstruct(network: nn.Module, inputs: torch.Tensor, batch_size: int = 1000
 
 
 def mean_squared_error(network: nn.Module, inputs: torch.Tensor) -> float:
-    """Mean over images and pixels of the squared reconstruction error."""
+    """Mean over images and pixels of the squared reconstruction error.
+
+    Raises:
+        DataError: there are no images, or the network does not reconstruct images of their shape.
+    """
+    _check_fit(network, inputs)
     return nn.functional.mse_loss(reconstruct(network, inputs), inputs).item()
 
 
@@ -290,6 +336,10 @@ def _fill(path: Path, network: nn.Module, tensors: Mapping[str, torch.Tensor]) -
             raise DataError(f"{path} lacks {name}; it holds {', '.join(tensors) or 'nothing'}")
         if tensors[name].shape != p.shape:
             raise DataError(f"{path}: {name} has shape {tuple(tensors[name].shape)}, the network's is {tuple(p.shape)}")
+        if tensors[name].dtype != p.dtype:
+            raise DataError(f"{path}: {name} is {tensors[name].dtype}, the network's is {p.dtype}; convert one of them")
+        if not tensors[name].isfinite().all():
+            raise DataError(f"{path}: {name} holds values that are not finite; write the file anew")
     with torch.no_grad():
         for name, p in expected.items():
             p.copy_(tensors[name])

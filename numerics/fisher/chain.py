@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from numerics.fisher.layers import Convolution, Coupling, Elementwise, Layer, Linear, Reshape, Scale, step
-from symrg.errors import UnsupportedLayer
+from symrg.errors import InvalidEstimator, UnsupportedLayer
 
 _ADVICE = 'use method="autograd", which takes any module'
 
@@ -71,14 +71,22 @@ class Chain:
 
         Where the outputs themselves are not wanted (`last` is False) and the last layer's slope follows from its
         input, its input stands in their place: same shape, one pass over the widest tensor saved.
+
+        Raises:
+            InvalidEstimator: a layer cannot take the values that reach it; it is named.
         """
         values = [x]
-        for layer in self.layers[:-1]:
-            values.append(layer(values[-1]))
         top = self.layers[-1]
         skip = not last and isinstance(top, Elementwise) and top.is_step
-        values.append(values[-1] if skip else top(values[-1]))
-        return values
+        for layer in self.layers[:-1] if skip else self.layers:
+            try:
+                values.append(layer(values[-1]))
+            except (RuntimeError, IndexError, ValueError) as e:
+                raise InvalidEstimator(
+                    f"inputs of shape {tuple(x.shape)} do not fit the network: layer {layer.name or '(the only one)'} "
+                    f"cannot take values of shape {tuple(values[-1].shape)} ({str(e).splitlines()[0]})"
+                ) from e
+        return [*values, values[-1]] if skip else values
 
 
 def trace(network: nn.Module) -> Chain:

@@ -64,10 +64,12 @@ def diagonal(
         InvalidEstimator: unknown kind, likelihood or method; targets missing, superfluous or of the wrong shape.
     """
     rule = Likelihood(likelihood, variance)
-    check_arguments(network, inputs, targets, kind)
+    check_arguments(network, inputs, targets, kind, batch_size)
     if method not in METHODS:
         raise InvalidEstimator(f"method {method!r}: expected one of {', '.join(METHODS)}")
     inputs = as_network_type(network, inputs)
+    if method != "closed":
+        _probe(network, inputs)
     if method == "autograd":
         parts = diagonal_by_autograd(network, inputs, targets, rule, batch_size)
     elif method == "backward":
@@ -90,12 +92,20 @@ def diagonal(
     return {n: (sums[n] / count).to(p.dtype) for n, p in network.named_parameters()}
 
 
-def check_arguments(network: nn.Module, inputs: Tensor, targets: Tensor | None, kind: str) -> None:
-    """Refuse a combination of kind and targets that has no meaning.
+def check_arguments(
+    network: nn.Module, inputs: Tensor, targets: Tensor | None, kind: str, batch_size: int | None = None
+) -> None:
+    """Refuse what is no network or tensor, and a combination of kind and targets that has no meaning.
 
     Raises:
         InvalidEstimator: with what was expected.
     """
+    if not isinstance(network, nn.Module):
+        raise InvalidEstimator(f"network: expected a torch.nn.Module, given {type(network).__name__}")
+    if batch_size is not None and batch_size < 1:
+        raise InvalidEstimator(f"batch_size = {batch_size}: expected 1 or more, or None to choose by memory")
+    if targets is not None and not isinstance(targets, Tensor):
+        raise InvalidEstimator(f"targets: expected a tensor, given {type(targets).__name__}")
     if kind not in ("true", "empirical"):
         raise InvalidEstimator(f'kind {kind!r}: expected "true" or "empirical"')
     if not isinstance(inputs, Tensor) or inputs.dim() < 2 or len(inputs) == 0:
@@ -118,7 +128,30 @@ def as_network_type(network: nn.Module, inputs: Tensor) -> Tensor:
     p = next(network.parameters(), None)
     if p is None:
         raise InvalidEstimator(f"{type(network).__name__} has no parameters, so no Fisher metric")
-    return inputs.to(device=p.device, dtype=p.dtype)
+    if inputs.is_complex() or not p.is_floating_point():
+        raise InvalidEstimator(f"inputs are {inputs.dtype} and parameters {p.dtype}: expected real numbers")
+    inputs = inputs.to(device=p.device, dtype=p.dtype)
+    for name, values in (("inputs", inputs), *((f"parameter {n}", q) for n, q in network.named_parameters())):
+        if not _is_finite(values):
+            raise InvalidEstimator(f"{name}: holds values that are not finite; mend or remove them")
+    return inputs
+
+
+def _is_finite(values: Tensor) -> bool:
+    """One sum where all is well; the entries are looked at only where the sum is not finite."""
+    values = values.detach()
+    return bool(values.sum().isfinite()) or bool(values.isfinite().all())
+
+
+def _probe(network: nn.Module, inputs: Tensor) -> None:
+    """Pass two samples through the module, so that inputs of a wrong shape are refused in words."""
+    try:
+        with torch.no_grad():
+            network(inputs[:2])
+    except (RuntimeError, IndexError, ValueError) as e:
+        raise InvalidEstimator(
+            f"inputs of shape {tuple(inputs.shape)} do not fit the network ({str(e).splitlines()[0]})"
+        ) from e
 
 
 def _closed(

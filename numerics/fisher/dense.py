@@ -65,7 +65,7 @@ def full(
         InvalidEstimator: more than `LARGEST` parameters: use `FisherOperator`, which needs no matrix.
     """
     rule = Likelihood(likelihood, variance)
-    check_arguments(network, inputs, targets, kind)
+    check_arguments(network, inputs, targets, kind, batch_size)
     inputs, chain = as_network_type(network, inputs), trace(network)
     wanted = list(chain.parameters) if parameters is None else list(parameters)
     unknown = [n for n in wanted if n not in chain.parameters]
@@ -141,7 +141,7 @@ def unit_blocks(
         UnsupportedLayer: a chosen weight belongs to no linear layer on single vectors.
     """
     rule = Likelihood(likelihood, variance)
-    check_arguments(network, inputs, None, "true")
+    check_arguments(network, inputs, None, "true", batch_size)
     inputs, chain = as_network_type(network, inputs), trace(network)
     linear = {x.weight: i for i, x in enumerate(chain.layers) if isinstance(x, Linear)}
     names = list(linear) if parameters is None else list(parameters)

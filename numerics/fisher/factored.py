@@ -63,7 +63,7 @@ def kronecker(
         UnsupportedLayer: a layer with parameters is not linear on single vectors.
     """
     rule = Likelihood(likelihood, variance)
-    check_arguments(network, inputs, None, "true")
+    check_arguments(network, inputs, None, "true", batch_size)
     inputs, chain = as_network_type(network, inputs), trace(network)
     chosen = []
     for i, layer in enumerate(chain.layers):

@@ -52,7 +52,7 @@ def diagonal_monte_carlo(
         InvalidEstimator: fewer than 2 draws, from which no error bar follows.
     """
     rule = Likelihood(likelihood, variance)
-    check_arguments(network, inputs, None, "true")
+    check_arguments(network, inputs, None, "true", batch_size)
     if draws < 2:
         raise InvalidEstimator(f"draws = {draws}: at least 2 are needed for an error bar")
     inputs, chain = as_network_type(network, inputs), trace(network)

@@ -67,7 +67,7 @@ class FisherOperator:
         distributed: bool = True,
     ):
         self._rule = Likelihood(likelihood, variance)
-        check_arguments(network, inputs, targets, kind)
+        check_arguments(network, inputs, targets, kind, batch_size)
         self._network, self._kind = network, kind
         self._inputs, self._targets = as_network_type(network, inputs), targets
         self._chain: Chain = trace(network)

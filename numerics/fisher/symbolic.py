@@ -108,11 +108,15 @@ class NetworkMetric(Typeset):
 
         Raises:
             UnsupportedLayer: the network's parameters are not those of the formulas.
+            InvalidEstimator: the inputs do not fit the network.
         """
-        check_arguments(network, inputs, None, "true")
+        check_arguments(network, inputs, None, "true", batch_size)
         Likelihood(self.likelihood, variance)
         values = self._parameter_values(network)
-        data = as_network_type(copy.deepcopy(network).double(), inputs).flatten(1).detach().cpu().numpy()
+        exact = copy.deepcopy(network).double()
+        samples = as_network_type(exact, inputs)
+        trace(exact).activations(samples[:1])  # refuses inputs of another width
+        data = samples.flatten(1).detach().cpu().numpy()
         per_sample = sum(int(np.prod([int(r.subs(self.sizes)) for r in d.ranges[1:]])) for d in self.definitions)
         size = batch_size or max(1, min(len(data), _MEMORY // (8 * max(per_sample, 1))))
         kernels = {d.quantity.base: _Kernel.of(d) for d in self.definitions}

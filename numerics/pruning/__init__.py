@@ -11,6 +11,7 @@ _HOME = {
     "saliency": "numerics.pruning.saliencies",
     "integrate_out": "numerics.pruning.shells",
     "Shell": "numerics.pruning.shells",
+    "retrain": "numerics.pruning.retraining",
     "spectral_cut": "numerics.pruning.spectral",
     "rotated": "numerics.pruning.spectral",
     "remove_units": "numerics.pruning.structured",

@@ -26,6 +26,9 @@ from symrg.errors import InvalidEstimator
 
 Progress = Callable[[int, int, str], None]
 
+_DAMPINGS = (1e-6, 1.0)
+_TRIES = 4
+
 
 @dataclass(frozen=True)
 class Shell:
@@ -108,15 +111,20 @@ def integrate_out(
         SolverFailure: the solution is not finite.
     """
     plan = schedule(fractions, shells)
+    free = None if free is None else tuple(free)
     model = copy.deepcopy(network)
     every = {n: p.detach() for n, p in model.named_parameters()}
     names = choose(model, {n: p for n, p in every.items() if layers is not None or p.dim() >= 2}, layers)
     moving = list(every) if free is None else [n for n in every if n in {*free, *names}]
+    unknown = [n for n in free or () if n not in every]
+    if unknown:
+        raise InvalidEstimator(f"free: no parameter is named {', '.join(unknown)}; the network has {', '.join(every)}")
     problem = _Problem(
         Likelihood(likelihood, variance), model, inputs.to(every[names[0]]), moving, iterations, tolerance
     )
     origin = problem.outputs()
     masks: Masks = {n: torch.ones_like(every[n], dtype=torch.bool) for n in names}
+    step_damping = damping
     for number, (fraction, wanted) in enumerate(plan, 1):
         worth = saliency(
             rule, model, inputs, likelihood=likelihood, variance=variance, masks=masks, parameters=names
@@ -128,7 +136,10 @@ def integrate_out(
         masks = kept
         damping, residual, used = problem.remove(gone, masks, damping)
         for _ in range(steps):
-            damping = problem.step(masks, damping, origin if targets is None else targets, targets is not None)
+            step_damping, more = problem.step(
+                masks, step_damping, origin if targets is None else targets, targets is not None
+            )
+            used += more
         if progress is not None:
             progress(number, len(plan), f"{fraction:.1%} removed")
         yield Shell(apply_masks(model, masks, largest), wanted, residual, used)
@@ -164,13 +175,17 @@ class _Problem:
         self._set(base)
         return self._descend(operator, right, free, base, damping, before, on_data=False)
 
-    def step(self, masks: Masks, damping: float, data: Tensor, on_data: bool) -> float:
-        """One Gauss-Newton step on the data, or on the divergence from a model with outputs `data`; the new damping."""
+    def step(self, masks: Masks, damping: float, data: Tensor, on_data: bool) -> tuple[float, int]:
+        """One Gauss-Newton step on the data, or on the divergence from a model with outputs `data`.
+
+        Returns the new damping and the iterations used.
+        """
         operator = self._operator()
         score = operator.score(data) if on_data else operator.score_towards(data)
         free = self._free(operator, masks)
         right = operator.flatten(score) * free
-        return self._descend(operator, right, free, self._values(), damping, data, on_data)[0]
+        damping, _, used = self._descend(operator, right, free, self._values(), damping, data, on_data)
+        return damping, used
 
     def _descend(
         self,
@@ -182,19 +197,32 @@ class _Problem:
         data: Tensor,
         on_data: bool,
     ) -> tuple[float, float, int]:
-        """Move from `base` by the damped solution; more damping until the objective falls, at most six times."""
+        """Move from `base` by the damped solution, or a half or a quarter of it, where that lowers the objective.
+
+        The damping follows the gain over what the quadratic form had promised. Where no step lowers the objective, not
+        even under much more damping, the network stays at `base` and the damping as it was.
+        """
         before = self._objective(data, on_data)
-        residual, used = 0.0, 0
-        for _ in range(6):
-            solution = self._solve(operator, right, free, damping)
-            residual, used = solution.residual, used + solution.iterations
+        tried, used = damping, 0
+        for _ in range(_TRIES):
+            solution = self._solve(operator, right, free, tried)
+            used += solution.iterations
             change = operator.unflatten(solution.vector)
-            self._set({n: v + change[n] for n, v in base.items()})
-            if self._objective(data, on_data) <= before:
-                return max(damping / 2, 1e-6), residual, used
-            damping *= 8
+            image = operator @ solution.vector
+            assert isinstance(image, Tensor)  # a vector was given
+            slope, curvature = float(right @ solution.vector), float(image @ solution.vector)
+            for length in (1.0, 0.5, 0.25):
+                self._set({n: v + length * change[n] for n, v in base.items()})
+                gain = before - self._objective(data, on_data)
+                if gain > 0:
+                    promised = length * slope - length**2 * curvature / 2
+                    good = length == 1 and gain > 0.5 * promised
+                    poor = length < 1 or gain < 0.25 * promised
+                    follow = tried / 3 if good else tried * 3 if poor else tried
+                    return min(max(follow, _DAMPINGS[0]), _DAMPINGS[1]), solution.residual, used
+            tried *= 10
         self._set(base)
-        return damping, residual, used
+        return damping, 0.0, used
 
     def _solve(self, operator: FisherOperator, right: Tensor, free: Tensor, damping: float) -> Solution:
         diagonal = operator.flatten(operator.diagonal()) * free
