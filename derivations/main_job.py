@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from derivations import fisher_pruning
 from derivations.report.builder import chapter, source_of
-from derivations.report.content import Block, Chapter, Entry, Finding, Report, label
+from derivations.report.content import VERDICTS, Block, Chapter, Entry, Finding, Report, first_sentence, label
 from symrg import __version__
 from symrg.budget import Budget
 from symrg.files import write_atomically
@@ -137,7 +137,10 @@ def _verified(module: ModuleType, budget: float, told: Monitor) -> tuple[Chapter
     held = sum(v.status == "holds" for v in checked)
     rows = [
         Finding(
-            f"{label(e.number)} {e.name}", f"{e.status}: ${e.correction}$" if e.correction else e.status, e.identifier
+            f"{label(e.number)} {e.name}",
+            f"${e.correction}$" if e.correction else first_sentence(e.remark),
+            e.identifier,
+            e.status,
         )
         for e in entries
         if e.status not in ("holds", "definition")
@@ -168,11 +171,19 @@ def _pruning(seed: int, told: Monitor) -> tuple[Chapter, tuple[Entry, ...], list
     return part, entries, list(findings)
 
 
+_IN_WORDS = {
+    "holds": ("holds", "hold"),
+    "holds with correction": ("holds with a correction", "hold with a correction"),
+    "fails": ("fails", "fail"),
+    "definition": ("is a definition", "are definitions"),
+    "schematic": ("is schematic", "are schematic"),
+    "undecided": ("stays undecided", "stay undecided"),
+}
+
+
 def _abstract(ledger: Sequence[Entry]) -> str:
-    counts: dict[str, int] = {}
-    for entry in ledger:
-        counts[entry.status] = counts.get(entry.status, 0) + 1
-    found = ", ".join(f"{n} {status}" for status, n in counts.items())
+    counts = {status: sum(e.status == status for e in ledger) for status in VERDICTS}
+    found = ", ".join(f"{n} {_IN_WORDS[status][n > 1]}" for status, n in counts.items() if n)
     return (
         "A talk says that exact renormalisation is a diffusion, that Bayesian updating run backwards is one too, and that "
         f"the Fisher metric is what they share. Of its statements read here: {found}. Each verdict stands on witnesses of "
@@ -208,7 +219,7 @@ def ledger_row(entry: Entry) -> dict[str, Any]:
         "reading": entry.reading,
         "verdict": entry.status,
         "correction": entry.correction or None,
-        "reason": entry.reason,
+        "reason": f"{entry.remark} {entry.reason}".strip(),
         "counterexample": entry.counterexample or None,
         "witnesses": [{"name": w.name, "outcome": w.outcome, "detail": w.detail} for w in entry.witnesses],
         "source": entry.source,

@@ -12,6 +12,8 @@ from typing import Any
 from derivations.report.content import Block, Chapter, Entry, Formula, Step, Witness, Working, slug
 from derivations.report.html import BrokenReport
 from derivations.statement import Statement
+from sympy import Float
+
 from symrg.derivation import Derivation
 from symrg.typesetting import latex
 from symrg.verification import Claim, Evidence, Verdict
@@ -116,16 +118,15 @@ def statement_entry(statement: Statement, verdict: Verdict, **where: Any) -> Ent
         verdict: what `statement.verify()` gave.
         where: chapter, working, code and line, as in `Entry`.
     """
-    reasons = [statement.remark, verdict.reason.replace("$", "")]
     made = entry(
         plain_number(statement.number),
         verdict,
         name=statement.title,
         reading=statement.reading,
-        reason=" ".join(r[:1].upper() + r[1:].rstrip(".") + "." for r in reasons if r),
+        reason=_sentence(verdict.reason.replace("$", "")),
         **where,
     )
-    return replace(made, printed=statement.latex())
+    return replace(made, printed=statement.latex(), remark=_sentence(statement.remark))
 
 
 def chapter(
@@ -154,11 +155,8 @@ def chapter(
     shown: dict[str, Working] = {}
     for derivation in module.derivations():
         shown[derivation.title] = working(derivation, links.get(derivation.title, ()))
-    entries = []
+    entries: list[Entry] = []
     for statement in module.statements():
-        blocks.append(
-            Formula(statement.latex(), plain_number(statement.number), f"{statement.title}: {statement.reading}")
-        )
         derivation = statement.derivation() if statement.derivation else None
         if derivation is not None and derivation.title not in shown:
             shown[derivation.title] = working(derivation, links.get(derivation.title, ()))
@@ -172,8 +170,20 @@ def chapter(
                 line=_line(statement, module),
             )
         )
+        blocks.append(_formula(entries[-1]))
     found = Chapter(module.title, (*blocks, *shown.values(), *extra), _span(module.statements()), path)
     return found, tuple(entries)
+
+
+def _formula(entry: Entry) -> Formula:
+    """An equation as printed, with its verdict and correction."""
+    caption = " ".join(part for part in (_sentence(entry.reading), entry.remark) if part)
+    return Formula(entry.printed, entry.number, caption, entry.status, entry.correction, entry.identifier, entry.name)
+
+
+def _sentence(text: str) -> str:
+    """A text with a capital and a full stop."""
+    return text[:1].upper() + text[1:].rstrip(".") + "." if text else ""
 
 
 def source_of(*modules: ModuleType) -> dict[str, str]:
@@ -210,9 +220,9 @@ def _line(statement: Statement, module: ModuleType) -> int:
 def _shown(value: Any) -> str:
     r"""``= 1/3`` for a short number, ``\approx 2.3058`` for one with many digits."""
     exact = latex(value)
-    if len(exact) <= 24 or not getattr(value, "is_number", False):
+    if not getattr(value, "is_number", False) or (len(exact) <= 24 and not value.has(Float)):
         return f"= {exact}"
-    return rf"\approx {latex(value.evalf(6))}"
+    return rf"\approx {latex(Float(str(value.evalf(6)), 6))}" if value.is_real else rf"\approx {latex(value.evalf(6))}"
 
 
 def _detail(evidence: Evidence) -> str:

@@ -32,11 +32,19 @@ class Formula:
         body: LaTeX.
         number: as in the talk, e.g. "3"; empty for none.
         caption: what it says, in words.
+        status: the verdict on it, a key of `VERDICTS`; empty for none.
+        correction: LaTeX of what holds instead; empty for none.
+        link: identifier of its entry in the ledger; empty for none.
+        name: a few words that stand before the caption.
     """
 
     body: str
     number: str = ""
     caption: str = ""
+    status: str = ""
+    correction: str = ""
+    link: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -183,6 +191,7 @@ class Entry:
         status: a key of `VERDICTS`.
         reading: the precise reading that was checked: text with mathematics between dollar signs.
         correction: LaTeX of what holds instead; empty for none.
+        remark: what a reader should know about the verdict: text with mathematics between dollar signs.
         reason: why, in words.
         witnesses: who looked and what they found.
         counterexample: a point at which it fails, in words.
@@ -199,6 +208,7 @@ class Entry:
     status: str
     reading: str = ""
     correction: str = ""
+    remark: str = ""
     reason: str = ""
     witnesses: tuple[Witness, ...] = ()
     counterexample: str = ""
@@ -222,11 +232,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Finding:
-    """A row of the summary: what was asked, what was found, and where to read on (an identifier)."""
+    """A row of the summary: what was asked, what was found, where to read on (an identifier), and the verdict if any."""
 
     question: str
     answer: str
     link: str = ""
+    status: str = ""
 
 
 @dataclass(frozen=True)
@@ -261,6 +272,14 @@ class Report:
 def label(number: str) -> str:
     """How a number is shown: "3" as (3), "(20), text" as it is."""
     return number if "(" in number or not number else f"({number})"
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first full stop or colon outside of mathematics."""
+    for match in re.finditer(r"[.:](?= |$)", text):
+        if text[: match.start()].count("$") % 2 == 0:
+            return text[: match.start()] + "."
+    return text
 
 
 def slug(text: str) -> str:

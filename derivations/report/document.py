@@ -29,7 +29,7 @@ def article(report: Report) -> str:
     """The article as text, ready for pdflatex."""
     sections = []
     if report.findings:
-        rows = tuple((f.question, f.answer) for f in report.findings)
+        rows = tuple((f.question, f"{f.status}: {f.answer}" if f.status else f.answer) for f in report.findings)
         sections.append(Section("Summary", (typesetting.Table(("Question", "Finding"), rows),)))
     for chapter in report.chapters:
         title = f"{chapter.title} {chapter.equations}".strip()
@@ -44,8 +44,13 @@ def _parts(block: object) -> tuple[str | Equation | Section | typesetting.Table,
     if isinstance(block, str):
         return (block,)
     if isinstance(block, Formula):
-        formula = Equation(block.body, tag=block.number)
-        return (formula, block.caption) if block.caption else (formula,)
+        parts: list[str | Equation | Section | typesetting.Table] = [Equation(block.body, tag=block.number)]
+        verdict = f"{block.name} ({block.status})." if block.status else block.name
+        if verdict or block.caption:
+            parts.append(f"{verdict} {block.caption}".strip())
+        if block.correction:
+            parts += ["Correct is", Equation(block.correction, tag="")]
+        return tuple(parts)
     if isinstance(block, Working):
         chain = Chain(block.left, tuple((s.relation, s.right, _word(s)) for s in block.steps), tag="")
         details = tuple(part for step in block.steps if step.within for part in _parts(step.within))
@@ -65,7 +70,7 @@ def _word(step: Step) -> str:
 def _entry(entry: Entry) -> Section:
     content: list[str | Equation] = [
         Equation(entry.printed, tag=entry.number),
-        f"Verdict: {entry.status}. {entry.reason}",
+        f"Verdict: {entry.status}. {entry.remark} {entry.reason}",
     ]
     if entry.reading:
         content.append(f"Reading: {entry.reading}")

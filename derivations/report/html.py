@@ -11,7 +11,18 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from derivations.report.content import VERDICTS, Figure, Formula, Report, Table, Working, code_anchor, label, slug
+from derivations.report.content import (
+    VERDICTS,
+    Entry,
+    Figure,
+    Formula,
+    Report,
+    Table,
+    Working,
+    code_anchor,
+    label,
+    slug,
+)
 from derivations.report.mathematics import FONT_FAMILY, Mathematics, embedded_font
 from symrg.errors import SymrgError
 from symrg.typesetting import chain
@@ -58,6 +69,7 @@ def render(report: Report) -> str:
         "display": mathematics.block,
         "derivation": lambda w: _derivation(mathematics, w),
         "folded": _folded,
+        "shortened": _shortened,
         "kind": _kind,
         "label": label,
         "slug": slug,
@@ -99,6 +111,14 @@ def _folded(text: str, most: int = 320) -> tuple[str, str]:
         if text[: match.start()].count("$") % 2 == 0:
             return text[: match.start() + 1], text[match.end() :]
     return text, ""
+
+
+def _shortened(entry: Entry) -> str:
+    """The reason without the raw point of a counterexample, which stands beside it as a formula."""
+    if not entry.counterexample:
+        return entry.reason
+    confirmed = entry.reason.find("the correction is confirmed")
+    return "The" + entry.reason[confirmed + 3 :] if confirmed >= 0 else ""
 
 
 def _sort_key(number: str) -> str:

@@ -21,8 +21,10 @@ _OPENING = {"(", "[", r"\{", r"\langle", r"\lvert"}
 _CLOSING = {")", "]", r"\}", r"\rangle", r"\rvert"}
 _SIZED_LEFT = {r"\left", r"\bigl", r"\Bigl", r"\biggl"}
 _SIZED_RIGHT = {r"\right", r"\bigr", r"\Bigr", r"\biggr"}
-_STARTS_A_FACTOR = {"(", "[", "e", r"\frac", r"\left", r"\sum", r"\int", r"\exp", r"\Gamma", r"\ln", r"\bigl"}
-_FUNCTION = re.compile(r"\\(ln|exp|[a-z]{2,}(h|n|s|p)|Bigl|bigl)")
+_DIFFERENTIAL = re.compile(r"\s*(\\partial|\\delta|d)(?![a-zA-Z])")
+_SCRIPTS = r"([_^](\{[^{}]*(\{[^{}]*\})?[^{}]*\}|\\?\w+))*"
+_OPERATOR_AT_END = re.compile(rf"(\\operatorname\*?\{{[A-Za-z]+\}}|\\mathbb\{{E\}}|\\mathcal\{{[A-Z]\}}){_SCRIPTS}\s*$")
+_SUM_AT_END = re.compile(rf"\\(int|sum|prod)(?![a-z])(\\limits)?{_SCRIPTS}\s*$")
 
 
 def split_terms(text: str, relations: bool = True) -> list[str]:
@@ -184,6 +186,8 @@ def _fraction_in_front(piece: str) -> str | None:
         if below_end < 0:
             continue
         above, below = piece[match.end() : above_end], piece[above_end + 2 : below_end]
+        if _DIFFERENTIAL.match(below):
+            continue  # a derivative is no fraction
         if len(split_terms(above)) > 1:
             text = rf"{piece[: match.start()]}\frac{{1}}{{{below}}} \left({above}\right)"
         elif len(_groups(above)) > 0 or len(_factors(above)) > 1:
@@ -250,7 +254,11 @@ def _factors(piece: str) -> list[str]:
         separated = (
             k > 0 and tokens[k - 1].isspace() and not re.fullmatch(r"\\(ln|exp|[a-z]{2,}(h|n|s|p)|Bigl|bigl)", previous)
         )
-        if before == 0 and starts and separated and previous not in SIGNS | RELATIONS and piece[start:position].strip():
+        part = piece[start:position]
+        if starts and separated:
+            applied = token in (r"\left", "(", "[", r"\bigl") and _ends_in_operator(part)
+            separated = not applied and not _SUM_AT_END.search(part)
+        if before == 0 and starts and separated and previous not in SIGNS | RELATIONS and part.strip():
             factors.append(piece[start:position].strip())
             start = position
         position += len(token)
@@ -258,6 +266,20 @@ def _factors(piece: str) -> list[str]:
             previous = token
     factors.append(piece[start:].strip())
     return [f for f in factors if f]
+
+
+def _ends_in_operator(text: str) -> bool:
+    r"""Whether what follows in parentheses is what an operator acts on: after div, an expectation, a bare d/dx."""
+    if _OPERATOR_AT_END.search(text):
+        return True
+    text = text.rstrip()
+    for match in reversed(list(re.finditer(r"\\frac\{", text))):
+        above_end = _closing_brace(text, match.end() - 1)
+        if text[above_end + 1 : above_end + 2] == "{" and _closing_brace(text, above_end + 1) == len(text) - 1:
+            above, below = text[match.end() : above_end], text[above_end + 2 :]
+            bare = re.fullmatch(r"\s*(\\partial|\\delta|d)\s*(\^(\{\d+\}|\d))?\s*", above)
+            return bool(bare and _DIFFERENTIAL.match(below))
+    return False
 
 
 def display(text: str, limit: float = LINE_WIDTH) -> str:

@@ -18,7 +18,7 @@
   unfold();
 
   addEventListener("beforeprint", () => {
-    for (const d of document.querySelectorAll("details:not(.listing)")) d.open = true;
+    for (const d of document.querySelectorAll("details:not(.listing):not(.full)")) d.open = true;
   });
 
   const table = document.getElementById("ledger-table");
