@@ -19,7 +19,7 @@ _HOME = {
 }
 _MODULES = (
     *("autoencoder", "codegen", "figures", "fisher", "langevin", "mnist", "plots", "pruning", "spectrum", "sweep"),
-    "witnesses",
+    *("fixed_point", "witnesses"),
 )
 
 __all__ = [*_HOME, *_MODULES]
