@@ -1,8 +1,8 @@
-"""Bayesian diffusion: equation (21), and how far it holds.
+r"""Bayesian diffusion: equation (21), and how far it holds.
 
-(14) has no derivative in theta, (21) has two in y. `symrg.bayes.bridge` joins them link by link; here the result is held
+(14) has no derivative in $\theta$, (21) has two in $y$. A bridge joins them link by link (`symrg.bayes.bridge`); here the result is held
 against exact predictive densities: normal data, for which a diffusion equation is exact with half of the printed
-coefficient, and waiting times, for which it holds up to order tau.
+coefficient, and waiting times, for which it holds up to order $\tau$.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from sympy import Derivative, Expr, exp, pi, simplify, sqrt, symbols
 
 from derivations.dynamical_bayes import T, normal_data, rate_true, sigma, truth, waiting_times, x
+from derivations.report.content import Block, Finding, Table
 from derivations.statement import TALK, Statement
 from symrg.bayes import PredictiveDiffusion, dynamical_bayes
 from symrg.bayes.bridge import LINKS
@@ -70,7 +71,17 @@ def _diffusion() -> Statement:
             ),
             source=f"{TALK}, slide 18",
         ),
-        "normal data, flat prior: I^-1 = sigma^2, m = 0, and p = N(mu_*, sigma^2 (1 + tau)) is the predictive density",
+        r"normal data, flat prior: $\mathcal{I}^{-1} = \sigma^2$, $m = 0$, and $p = \mathcal{N}(\mu_*, \sigma^2 (1 + \tau))$ is the "
+        "predictive density",
+        mended=Claim(
+            Derivative(predictive, tau),
+            sigma**2 / 2 * Derivative(predictive, (x, 2)),
+            name="(21) with half the coefficient",
+            printed=(
+                r"\frac{\partial p}{\partial \tau} = -m^i \frac{\partial p}{\partial y^i} "
+                r"+ \frac{1}{2} \mathcal{I}^{ij}(\gamma) \frac{\partial^2 p}{\partial y^i \partial y^j}"
+            ),
+        ),
         derivation=bridge_of_normal_data,
         remark=r"The coefficient is $\tfrac12 \mathcal{I}^{ij}$. Beyond location families it is "
         r"$\tfrac12 v_i^a \mathcal{I}^{ij} v_j^b$ with $v$ the derivative of the forward map, inside both derivatives, "
@@ -90,19 +101,27 @@ def _derived() -> Statement:
             Derivative(predictive, tau),
             _written(normal_diffusion(), predictive),
             name="(21), derived",
+            printed=(
+                r"\frac{\partial p}{\partial \tau} = -\frac{\partial}{\partial y^a} (\mu^a p) "
+                r"+ \frac{\partial^2}{\partial y^a \partial y^b} (D^{ab} p), \quad D = \frac{1}{2} v\, \mathcal{I}^{-1} v^T"
+            ),
             source="derived here",
         ),
-        "d_tau p = - d_a(mu^a p) + d_a d_b(D^ab p), D = v I^-1 v^T / 2; exact for normal data",
+        r"for normal data, where it is exact: $D = \sigma^2/2$ and $\mu^a = 0$",
         instances=(
-            Claim(found.rate, _written(found, point), name="waiting times, at tau = 0: d_theta turned into d_y"),
+            Claim(
+                found.rate,
+                _written(found, point),
+                name=r"waiting times, at $\tau = 0$: $\partial_\theta$ turned into $\partial_y$",
+            ),
             Claim(
                 simplify(exact / point),
                 1 + tau * simplify(found.rate / point),
                 order=(tau, 0, 2),
-                name="waiting times: the exact predictive density to order tau",
+                name=r"waiting times: the exact predictive density to order $\tau$",
             ),
         ),
-        remark="; ".join(f"{link.name} needs {link.condition}; it fails for {link.fails}" for link in LINKS),
+        remark="Each link from (14) to here has its condition, and a case where it fails: the table below.",
     )
 
 
@@ -124,6 +143,15 @@ def statements() -> tuple[Statement, ...]:
 def derivations() -> tuple[Derivation, ...]:
     """The derivations of this chapter."""
     return bridge_of_normal_data(), bridge_of_waiting_times()
+
+
+def measured() -> tuple[tuple[Block, ...], tuple[Finding, ...]]:
+    """What each link of the bridge needs, as a table for the report."""
+    rows = tuple(
+        (link.name, link.condition, "exact" if link.order is None else rf"$O(\tau^{{{link.order}}})$", link.fails)
+        for link in LINKS
+    )
+    return (Table(("link", "needs", "remainder", "fails for"), rows, "The links between (14) and (21)."),), ()
 
 
 def __getattr__(name: str) -> Mapping[str, Any]:

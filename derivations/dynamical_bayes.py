@@ -81,7 +81,7 @@ def _family() -> Statement:
             printed=r"p_{Y|\theta}(y | \theta) = e^{\theta^i q_i(y)}",
             source=f"{TALK}, slide 12",
         ),
-        "with one statistic q(y) = -y on the half line, what is printed is a normalised density",
+        "with one statistic $q(y) = -y$ on the half line, what is printed is a normalised density",
         instances=(),
         remark=r"The normaliser is missing: $p = e^{\theta^i q_i(y) - \psi(\theta)} h(y)$, here with $\psi = -\ln\theta$. "
         r"The printed form is right if one $q_0 = 1$ is counted among the statistics, with $\theta^0 = -\psi(\theta)$ "
@@ -107,7 +107,7 @@ def _bayes() -> Statement:
             source=f"{TALK}, slide 12",
         ),
         "for three waiting times under a gamma prior, prior times likelihood is a constant, the evidence, times the "
-        "gamma density of shape a + 3 and rate b + sum y",
+        r"gamma density of shape $a + 3$ and rate $b + \sum_t y_t$",
     )
 
 
@@ -142,14 +142,14 @@ def _replicator() -> Statement:
             ),
             source=f"{TALK}, slide 13",
         ),
-        "for any divergences and any prior on three hypotheses, pi_0 exp(-T D) / Z solves it; so for any number",
+        r"for any divergences and any prior on three hypotheses, $\pi_0\, e^{-T D}/Z$ solves it; so for any number",
         instances=(
             Claim(sum(posterior), 1, name="the total probability stays one"),
             Claim(Derivative(exact, T), -(d.divergence - average) * exact, name="normal data under a Gaussian prior"),
         ),
         derivation=replicator_derivation,
-        remark="(13) gives (14) when the sum of the log-likelihood ratios is replaced by its mean, T D: what is dropped "
-        "moves the maximum by a normal amount of covariance I^-1/T, as wide as the posterior itself.",
+        remark="(13) gives (14) when the sum of the log-likelihood ratios is replaced by its mean, $T D$: what is dropped "
+        r"moves the maximum by a normal amount of covariance $\mathcal{I}^{-1}/T$, as wide as the posterior itself.",
     )
 
 
@@ -180,15 +180,15 @@ def _boltzmann() -> Statement:
             printed=r"\pi_T(\theta) \propto e^{-TD_{KL}(\theta_* \| \theta)}",
             source=f"{TALK}, slide 13",
         ),
-        "for a flat prior exp(-T D) over the exact posterior (of waiting times) does not depend on theta",
+        r"for a flat prior $e^{-T D}$ over the exact posterior (of waiting times) does not depend on $\theta$",
         instances=(
             Claim(
                 tilted.solution / (tilted.prior * exp(-T * tilted.divergence)),
                 (tilted.solution / (tilted.prior * exp(-T * tilted.divergence))).subs(rate, rate_true),
-                name="with another prior it is pi_0 exp(-T D) that is proportional",
+                name=r"with another prior it is $\pi_0\, e^{-T D}$ that is proportional",
             ),
         ),
-        remark="It is exact exactly when the prior is flat; otherwise pi_0 multiplies it, a shift of order 1/T.",
+        remark=r"It is exact exactly when the prior is flat; otherwise $\pi_0$ multiplies it, a shift of order $1/T$.",
     )
 
 
@@ -215,8 +215,8 @@ def _gaussian() -> Statement:
             printed=r"\pi_T(\theta) = \mathcal{N}(\mu_T, \frac{1}{T}\mathcal{I}(\mu_T)^{-1})(\theta)",
             source=f"{TALK}, slide 14",
         ),
-        "waiting times, I = theta^-2: with theta = theta* (1 + z/sqrt(T)) the exponent T D is z^2/2, that of the normal "
-        "density of variance I^-1/T, with a remainder of order T^-1/2",
+        r"waiting times, $\mathcal{I} = \theta^{-2}$: with $\theta = \theta_* (1 + z/\sqrt{T})$ the exponent $T D$ is $z^2/2$, that of "
+        r"the normal density of variance $\mathcal{I}^{-1}/T$, with a remainder of order $T^{-1/2}$",
         instances=(
             Claim(
                 exponent,
@@ -226,7 +226,7 @@ def _gaussian() -> Statement:
                 name="the next order is the skewness, from the cubic term of the divergence",
             ),
         ),
-        remark="An equation for T to infinity only: the relative error is of order T^-1/2, the skewness of the posterior.",
+        remark=r"An equation for $T \to \infty$ only: the relative error is of order $T^{-1/2}$, the skewness of the posterior.",
     )
 
 
@@ -247,18 +247,18 @@ def _gradient_flow() -> Statement:
             printed=r"\frac{d}{dT}\mu_T = \text{grad}_{\mathcal{I}}V|_{\mu_T}",
             source=f"{TALK}, slide 14",
         ),
-        "normal data under a Gaussian prior: V = - T-dependent weight times (mu - mu_*)^2, found from the condition that "
-        "the posterior is stationary at mu_T",
+        r"normal data under a Gaussian prior: $V$ is $(\mu - \mu_*)^2$ times a negative weight that depends on $T$, found from "
+        r"the condition that the posterior is stationary at $\mu_T$",
         instances=(
             Claim(
                 Derivative(path, T),
                 (diff(flow.autonomous_potential, mu) / metric).subs(along),
                 conditions=(centre > truth,),
-                name="a potential free of T, which depends on the prior instead",
+                name="a potential free of $T$, which depends on the prior instead",
             ),
         ),
-        remark="For a flat prior mu_T = theta* and there is no flow. V depends on T (for large T it is -D/T) or, along the "
-        "path, on the prior; with several parameters the velocity may have a curl, and V exists along the path only.",
+        remark=r"For a flat prior $\mu_T = \theta_*$ and there is no flow. $V$ depends on $T$ (for large $T$ it is $-D/T$) or, along "
+        "the path, on the prior; with several parameters the velocity may have a curl, and $V$ exists along the path only.",
     )
 
 

@@ -1,7 +1,7 @@
-"""Exact renormalisation as diffusion: equations (4) to (11), checked on a field with finitely many modes.
+r"""Exact renormalisation as diffusion: equations (4) to (11), checked on a field with finitely many modes.
 
 One mode carries all of the structure, since (8)-(11) are diagonal in momentum; two coupled modes stand beside it. The
-powers of 2 pi of momentum space are absorbed in the modes' normalisation.
+powers of $2\pi$ of momentum space are absorbed in the modes' normalisation.
 """
 
 from __future__ import annotations
@@ -131,9 +131,9 @@ def _flow() -> Statement:
             name="(5)",
             printed=r"-\frac{d}{d \ln \Lambda} P_\Lambda = \mathcal{F}[P_\Lambda]",
             source=_talk("(5)", 7),
-            missing="F is left open. With (6) it must be the divergence of a current that vanishes at infinity; with "
+            missing=r"$\mathcal{F}$ is left open. With (6) it must be the divergence of a current that vanishes at infinity; with "
             "Polchinski's scheme it is minus the right side of (8)-(10) in their corrected form, whose diffusion is then "
-            "positive: the flow runs towards the infrared, d/d(-ln Lambda).",
+            r"positive: the flow runs towards the infrared, $d/d(-\ln\Lambda)$.",
         ),
         r"schematic: it names the generator $\mathcal{F}$ of a flow to lower scales without saying what it is",
     )
@@ -189,7 +189,7 @@ def _scheme() -> Statement:
                 Claim(
                     Integral(phi**2 * weight, (phi, -oo, oo)) / norm,
                     K / G,
-                    name="the two-point function of the free theory is K/G",
+                    name="the two-point function of the free theory is $K/G$",
                 ),
             ),
         ),
@@ -213,7 +213,7 @@ def _propagator() -> Statement:
         mended=Claim(
             Integral(phi**2 * weight, (phi, -oo, oo)) / Integral(weight, (phi, -oo, oo)),
             1 / G,
-            name="the two-point function is the inverse of G",
+            name="the two-point function is the inverse of $G$",
             printed=r"\langle \phi(p)\, \phi(-p) \rangle = G(p^2)^{-1}",
         ),
         remark=r"In (7) $G$ multiplies $\phi\phi$ in the action: it is the inverse propagator, $p^2 + m^2$ for a free scalar.",
@@ -281,9 +281,9 @@ def _data() -> Statement:
                 Claim(
                     form.regulator[0],
                     Lambda * Derivative(cutoff / G, Lambda),
-                    name="C is the flow of the two-point function",
+                    name="$C$ is the flow of the two-point function",
                 ),
-                Claim(form.potential, 2 * flow.free_action, name="V is twice the free action"),
+                Claim(form.potential, 2 * flow.free_action, name="$V$ is twice the free action"),
             ),
         ),
         "definitions of $C$ and $V$; $V$ has no factor 1/2, so that $V = 2 S_0$",

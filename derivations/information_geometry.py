@@ -1,6 +1,6 @@
-"""Information geometry: the Fisher metric (1), the KL divergence (2) and its expansion (3).
+r"""Information geometry: the Fisher metric (1), the KL divergence (2) and its expansion (3).
 
-The normal family N(mu, sigma^2) carries the derivations; the gamma and the Poisson family stand beside it, one with a
+The normal family $\mathcal{N}(\mu, \sigma^2)$ carries the derivations; the gamma and the Poisson family stand beside it, one with a
 metric that is not diagonal, one with a discrete sample.
 """
 
@@ -120,8 +120,12 @@ def _fisher() -> Statement:
             r"\theta^j} \right)",
             source=_talk("(1)", 6),
             consequences=(
-                Claim(score_products(model), closed, name="for N(mu, sigma^2) it is diag(1, 2)/sigma^2"),
-                Claim(curvatures(model), closed, name="and equals minus the mean curvature of ln p (Bartlett)"),
+                Claim(
+                    score_products(model),
+                    closed,
+                    name=r"for $\mathcal{N}(\mu, \sigma^2)$ it is $\mathrm{diag}(1, 2)/\sigma^2$",
+                ),
+                Claim(curvatures(model), closed, name=r"and equals minus the mean curvature of $\ln p$ (Bartlett)"),
                 Claim(
                     Matrix([Expectation(l, model) for l in model.score()]), Matrix([0, 0]), name="the score has mean 0"
                 ),

@@ -1,6 +1,6 @@
-"""Bayesian inversion for normal data: equations (18) to (20), and the diffusion that the talk reads off them.
+r"""Bayesian inversion for normal data: equations (18) to (20), and the diffusion that the talk reads off them.
 
-y = mu + n with n ~ N(0, sigma^2) and a flat prior. In the inverse time tau = 1/T the posterior spreads like a
+$y = \mu + n$ with $n \sim \mathcal{N}(0, \sigma^2)$ and a flat prior. In the inverse time $\tau = 1/T$ the posterior spreads like a
 diffusion; this chapter finds its equation and compares a numerical solution of it with the closed form.
 """
 
@@ -118,8 +118,8 @@ def _definition() -> Statement:
             source=f"{TALK}, slide 16",
             consequences=(
                 Claim(Integral(density, (y, -oo, oo)), 1, name="the likelihood is normalised"),
-                Claim(Integral(y * density, (y, -oo, oo)), mu, name="its mean is mu"),
-                Claim(Integral((y - mu) ** 2 * density, (y, -oo, oo)), sigma**2, name="its variance is sigma^2"),
+                Claim(Integral(y * density, (y, -oo, oo)), mu, name=r"its mean is $\mu$"),
+                Claim(Integral((y - mu) ** 2 * density, (y, -oo, oo)), sigma**2, name=r"its variance is $\sigma^2$"),
             ),
         ),
         r"a definition: $y$ has the density of the noise, shifted by $\mu$, so that $p(y|\mu) = \mathcal{N}(\mu, \sigma^2)$",
@@ -183,7 +183,7 @@ def _inverse_time_statement() -> Statement:
             Claim(
                 Derivative(diffused(), tau),
                 diffusivity() * Derivative(diffused(), (mu, 2)),
-                name="it solves the diffusion equation with sigma^2/2",
+                name=r"it solves the diffusion equation with $\sigma^2/2$",
             ),
         ),
         derivation=diffusion_derivation,

@@ -51,40 +51,41 @@ class Link:
 LINKS = (
     Link(
         "law of large numbers",
-        "the sum of the log-likelihood ratios is replaced by its mean, T D",
+        "the sum of the log-likelihood ratios is replaced by its mean, $T D$",
         None,
-        "any finite data set: the maximum moves by a normal amount of covariance g/T, as wide as the posterior itself; "
-        "for normal data the predictive density then spreads by 2 sigma^2 tau, not sigma^2 tau, over repeated data",
+        r"any finite data set: the maximum moves by a normal amount of covariance $g/T$, as wide as the posterior "
+        r"itself; for normal data the predictive density then spreads by $2\sigma^2\tau$, not $\sigma^2\tau$, over "
+        "repeated data",
     ),
     Link(
         "inverse time",
-        "T > 0 and a posterior that normalises for every T used",
+        "$T > 0$ and a posterior that normalises for every $T$ used",
         None,
-        "two parameters of which the data see one combination (a normal mean mu = a + b) under a flat prior: Z is "
-        "infinite for every T",
+        r"two parameters of which the data see one combination (a normal mean $\mu = a + b$) under a flat prior: $Z$ "
+        "is infinite for every $T$",
     ),
     Link(
         "Gaussian limit",
-        "theta* inside the parameter space, D twice differentiable there with a metric that is not singular, and "
-        "tau small",
+        r"$\theta_*$ inside the parameter space, $D$ twice differentiable there with a metric that is not singular, "
+        r"and $\tau$ small",
         1,
-        "theta* on the edge (a Poisson rate of 0: D = lambda, and the posterior is exponential, of mean tau and "
-        "variance tau^2, so nothing spreads at order tau); or a metric that vanishes (mu = theta^3 at 0: the width is "
-        "tau^(1/6))",
+        r"$\theta_*$ on the edge (a Poisson rate of 0: $D = \lambda$, and the posterior is exponential, of mean $\tau$ "
+        r"and variance $\tau^2$, so nothing spreads at order $\tau$); or a metric that vanishes ($\mu = \theta^3$ at "
+        r"0: the width is $\tau^{1/6}$)",
     ),
     Link(
         "forward map",
-        "observations on a continuum, with y = F(theta, u) for a noise u whose law is free of theta",
+        r"observations on a continuum, with $y = F(\theta, u)$ for a noise $u$ whose law is free of $\theta$",
         None,
-        "counts (Poisson, Bernoulli): d_theta p is a difference in y, not a derivative, and no Fokker-Planck equation "
-        "in y is obeyed",
+        r"counts (Poisson, Bernoulli): $\partial_\theta p$ is a difference in $y$, not a derivative, and no "
+        "Fokker-Planck equation in $y$ is obeyed",
     ),
     Link(
         "small tau",
-        "p_tau in the place of p(y|theta*), coefficients at theta*",
+        r"$p_\tau$ in the place of $p(y|\theta_*)$, coefficients at $\theta_*$",
         1,
-        "an exponential density: the residual of the exact predictive density is of order tau and not 0; exact for a "
-        "normal density of known width",
+        r"an exponential density: the residual of the exact predictive density is of order $\tau$ and not 0; exact for "
+        "a normal density of known width",
     ),
 )
 """What each link needs, and where it fails."""
@@ -119,9 +120,9 @@ def bridge(dynamics: DynamicalBayes, tau: Symbol | None = None, budget: float | 
         Derivation("From the replicator equation to the diffusion equation", Derivative(predictive, tau))
         .step(
             (sympy.simplify(joint / predictive) - mean) * predictive / tau**2,
-            f"{LINKS[1].name}: (14) with d tau = - tau^2 dT, averages over the posterior carried out, exact",
+            rf"{LINKS[1].name}: (14) with $d\tau = -\tau^2\, dT$, averages over the posterior carried out, exact",
         )
-        .step(spread.rate, f"{LINKS[2].name}, remainder of order tau", order=(tau, 0, 1))
+        .step(spread.rate, rf"{LINKS[2].name}, remainder of order $\tau$", order=(tau, 0, 1))
     )
     if spread.equation is None:
         return chain
@@ -137,8 +138,8 @@ def bridge(dynamics: DynamicalBayes, tau: Symbol | None = None, budget: float | 
         *(-Derivative(drift[a] * predictive, y[a]) for a in n),
         *(Derivative(diffusion[a, b] * predictive, y[a], y[b]) for a in n for b in n),
     )
-    chain = chain.step(written, f"{LINKS[3].name}: derivatives in theta become derivatives in y, exact")
+    chain = chain.step(written, rf"{LINKS[3].name}: derivatives in $\theta$ become derivatives in $y$, exact")
     carried = sympy.simplify(spread.equation.rhs(predictive) / predictive) * predictive
-    return chain.step(carried, f"{LINKS[4].name}: the density itself, remainder of order tau", order=(tau, 0, 1)).step(
-        last, "the derivatives in y that these are, exact"
-    )
+    return chain.step(
+        carried, rf"{LINKS[4].name}: the density itself, remainder of order $\tau$", order=(tau, 0, 1)
+    ).step(last, "the derivatives in $y$ that these are, exact")
