@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sympy import Derivative, Expr, exp, pi, simplify, sqrt, symbols
+from sympy import Derivative, Expr, Integral, diff, exp, oo, pi, simplify, sqrt, symbols
 
 from derivations.dynamical_bayes import T, normal_data, rate_true, sigma, truth, waiting_times, x
 from derivations.report.content import Block, Finding, Table
@@ -84,9 +84,27 @@ def _diffusion() -> Statement:
         ),
         derivation=bridge_of_normal_data,
         remark=r"The coefficient is $\tfrac12 \mathcal{I}^{ij}$. Beyond location families it is "
-        r"$\tfrac12 v_i^a \mathcal{I}^{ij} v_j^b$ with $v$ the derivative of the forward map, inside both derivatives, "
-        rf"and the remainder is of order $\tau$; for {found.reason.split(':')[0]} data of known width it vanishes.",
+        r"$\tfrac12 v_i^a \mathcal{I}^{ij} v_j^b$ with $v$ the derivative of the forward map, inside both derivatives. "
+        r"With $m^i$ and $\mathcal{I}^{ij}$ outside, as printed, $\int p\, dy$ changes at the rate "
+        r"$\int (\partial_i m^i + \partial_i \partial_j \mathcal{I}^{ij})\, p\, dy$: probability is conserved for every "
+        r"$p$ exactly where $\partial_i m^i + \partial_i \partial_j \mathcal{I}^{ij} = 0$, so, with a metric that does not "
+        r"depend on $y$, for a drift without divergence. "
+        rf"The remainder is of order $\tau$; for {found.reason.split(':')[0]} data of known width it vanishes.",
     )
+
+
+def lost_probability() -> tuple[Expr, Expr]:
+    """(d/dt of the integral of p, m' + A'') for the non-divergence form - m p' + A p'' of (21), for waiting times.
+
+    Partial integration: without boundary terms the integral of - m p' + A p'' is that of (m' + A'') p.
+    """
+    found = waiting_diffusion()
+    if found.equation is None:
+        raise ArithmeticError(found.reason)
+    m, a = found.equation.drift[0], found.equation.diffusion[0]
+    (s,) = found.sample
+    p = found.start
+    return Integral(-m * diff(p, s) + a * diff(p, s, 2), (s, 0, oo)), simplify(diff(m, s) + diff(a, s, 2))
 
 
 def _derived() -> Statement:
@@ -119,6 +137,11 @@ def _derived() -> Statement:
                 1 + tau * simplify(found.rate / point),
                 order=(tau, 0, 2),
                 name=r"waiting times: the exact predictive density to order $\tau$",
+            ),
+            Claim(
+                *lost_probability(),
+                name=r"waiting times: with these coefficients outside the derivatives, as printed, "
+                r"$\frac{d}{d\tau}\int p\, dy = m' + A''$, which is not zero",
             ),
         ),
         remark="Each link from (14) to here has its condition, and a case where it fails: the table below.",

@@ -82,7 +82,12 @@ def _family() -> Statement:
             source=f"{TALK}, slide 12",
         ),
         "with one statistic $q(y) = -y$ on the half line, what is printed is a normalised density",
-        instances=(),
+        mended=Claim(
+            Integral(printed * exp(log(rate)), (y, 0, oo)),
+            1,
+            name=r"(12) with its normaliser, $\psi(\theta) = -\ln\theta$",
+            printed=r"p_{Y|\theta}(y | \theta) = e^{\theta^i q_i(y) - \psi(\theta)}",
+        ),
         remark=r"The normaliser is missing: $p = e^{\theta^i q_i(y) - \psi(\theta)} h(y)$, here with $\psi = -\ln\theta$. "
         r"The printed form is right if one $q_0 = 1$ is counted among the statistics, with $\theta^0 = -\psi(\theta)$ "
         r"no free parameter, and $h$ is part of the measure.",

@@ -163,22 +163,34 @@ def conjugate_prior(model: Any, budget: float | Budget | None = None) -> Conjuga
 # ---------------------------------------------------------------------- recognition
 
 
-def recognise(log_weight: Any, parameters: Sequence[Symbol]) -> tuple[Named, Expr] | None:
+def recognise(
+    log_weight: Any, parameters: Sequence[Symbol], limits: Sequence[tuple[Symbol, Expr, Expr]] | None = None
+) -> tuple[Named, Expr] | None:
     """The named density with this logarithm, up to a constant: (Named, constant), or None.
 
     exp(log_weight) = constant * kernel.
+
+    Args:
+        log_weight: as a function of the parameters.
+        parameters: what it is a density of.
+        limits: of the parameters; where given, a family is named only where it fills them: one that is cut off has
+            another normaliser.
+
+    Returns:
+        (Named, constant), or None.
 
     Raises:
         ImproperDensity: the form is a named one, but a hyperparameter has a sign for which it does not normalise.
     """
     theta = tuple(parameters)
-    form = _Form(sympy.sympify(log_weight), theta)
-    routes = (
-        (_normal, _gamma, _inverse_gamma, _beta)
-        if len(theta) == 1
-        else (_multivariate_normal, _dirichlet, _normal_inverse_gamma, _normal_gamma, _inverse_wishart)
-    )
-    for route in routes:
+    if any(t.is_integer for t in theta):
+        return None  # all of these are densities
+    kinds = None if limits is None else _kinds(theta, limits)
+    form = _Form(sympy.sympify(log_weight), theta, kinds == ["unit"] * len(theta))
+    routes = _ROUTES_OF_ONE if len(theta) == 1 else _ROUTES_OF_MANY
+    for route, spaces in routes.items():
+        if kinds is not None and not any(kinds == _stretched(space, len(theta)) for space in spaces):
+            continue
         named = route(form)
         if named is not None:
             return named, sympy.exp(form.constant)
@@ -188,8 +200,9 @@ def recognise(log_weight: Any, parameters: Sequence[Symbol]) -> tuple[Named, Exp
 class _Form:
     """A log-weight as a linear combination of functions of the parameters: {function: coefficient}."""
 
-    def __init__(self, log_weight: Expr, theta: tuple[Symbol, ...]):
+    def __init__(self, log_weight: Expr, theta: tuple[Symbol, ...], bounded: bool = False):
         self.theta = theta
+        self.bounded = bounded  # on (0, 1) or a simplex: there a constant is a density too
         self.coefficients: dict[Expr, Expr] = {}
         self.constant = sympy.S.Zero
         expanded = sympy.expand(sympy.expand_log(log_weight, force=True))
@@ -276,7 +289,7 @@ def _inverse_gamma(form: _Form) -> Named | None:
 def _beta(form: _Form) -> Named | None:
     (x,) = form.theta
     found = form.take(sympy.log(x), sympy.log(1 - x))
-    if found is None or sympy.log(1 - x) not in form.coefficients:
+    if found is None or (sympy.log(1 - x) not in form.coefficients and not form.bounded):
         return None
     a, b = (sympy.simplify(c + 1) for c in found)
     _must(a, "alpha", "beta")
@@ -313,7 +326,7 @@ def _dirichlet(form: _Form) -> Named | None:
     theta = form.theta
     last = sympy.log(sympy.expand(1 - sympy.Add(*theta)))
     found = form.take(*(sympy.log(t) for t in theta), last)
-    if found is None or last not in form.coefficients:
+    if found is None or (last not in form.coefficients and not form.bounded):
         return None
     alpha = [sympy.simplify(c + 1) for c in found]
     for k, a in enumerate(alpha):
@@ -411,3 +424,46 @@ def _inverse_wishart(form: _Form) -> Named | None:
         kernel = delta ** form.coefficients[logs[0]] * sympy.exp(-trace.as_expr() / (2 * delta))
         return Named("inverse-Wishart", theta, (("degrees", degrees), ("scale", psi)), kernel, total)
     return None
+
+
+_ROUTES_OF_ONE: dict[Any, tuple[tuple[str, ...], ...]] = {
+    _normal: (("line",),),
+    _gamma: (("half",),),
+    _inverse_gamma: (("half",),),
+    _beta: (("unit",), ("half",)),
+}
+_ROUTES_OF_MANY: dict[Any, tuple[tuple[str, ...], ...]] = {
+    _multivariate_normal: (("line", ...),),
+    _dirichlet: (("unit", ...), ("half", ...)),
+    _normal_inverse_gamma: (("half", "line"),),
+    _normal_gamma: (("half", "line"),),
+    _inverse_wishart: (("half", "half", "line"), ("cone", "half", "line"), ("cone", "half", "half")),
+}
+"""Recogniser -> the spaces that its family fills, one kind for each parameter, sorted; ... repeats the last.
+
+"half" stands in for "unit" where a model does not say that p < 1.
+"""
+
+
+def _stretched(space: Sequence[Any], n: int) -> list[str]:
+    return [space[0]] * n if space[-1] is ... else list(space)
+
+
+def _kinds(theta: Sequence[Symbol], limits: Sequence[tuple[Symbol, Expr, Expr]]) -> list[str]:
+    """The kind of space of each parameter, sorted: line, half, unit (all of them: the simplex), cone, cut."""
+    by_symbol = {p: (a, b) for p, a, b in limits}
+    outer = {p: [q for q, _, _ in limits[k + 1 :]] for k, (p, _, _) in enumerate(limits)}
+    kinds = []
+    for p in theta:
+        a, b = by_symbol[p]
+        if (a, b) == (-sympy.oo, sympy.oo):
+            kinds.append("line")
+        elif (a, b) == (0, sympy.oo):
+            kinds.append("half")
+        elif a == 0 and sympy.expand(b - 1 + sympy.Add(*outer[p])) == 0:
+            kinds.append("unit")
+        elif getattr(a, "free_symbols", set()) & set(theta) or getattr(b, "free_symbols", set()) & set(theta):
+            kinds.append("cone")
+        else:
+            kinds.append("cut")
+    return sorted(kinds)

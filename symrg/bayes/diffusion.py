@@ -17,7 +17,7 @@ derivatives in y: with v_i = d_i F at fixed u, d_i p = - d_y(v_i p), and Ito's f
 Only for v constant (a location family) is D constant and mu the printed m. Discrete observations have no forward map
 with derivatives; for them the equation in theta is all there is.
 
-Source: derived here; compare Berman, Klinger, arXiv:2212.11379, sec. 4, and talk, eqs. (19)-(21).
+Source: derived here; compare Berman, Klinger, arXiv:2212.11379, and talk, eqs. (19)-(21).
 """
 
 from __future__ import annotations

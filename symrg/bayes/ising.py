@@ -5,7 +5,7 @@ exp(J s s') has eigenvalues 2 cosh J and 2 sinh J, so ln Z = ln((2 cosh J)^N + (
 N ln(2 cosh J) as N grows. J is a natural parameter: D_KL is the Bregman divergence of ln Z, and the Fisher metric its
 second derivative, N / cosh^2 J for a long chain.
 
-Source: Ising, Z. Phys. 31 (1925) 253; Berman, Heckman, Klinger, arXiv:2204.12939, sec. 5.
+Source: Ising, Z. Phys. 31 (1925) 253; Berman, Heckman, Klinger, arXiv:2204.12939.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import sympy
 from sympy import Expr, Symbol
 
 from symrg.budget import Budget
-from symrg.errors import ImproperDensity, InvalidModel
+from symrg.errors import DataError, ImproperDensity, InvalidModel
 from symrg.fokker_planck.normalisation import integral
 
 __all__ = ["Limits", "integrate_over", "limits_of", "normalise"]
@@ -25,10 +25,10 @@ def limits_of(
     Args:
         parameters: the parameters.
         domain: relationals that they obey beyond their assumptions.
-        given: parameter -> (lower, upper), which overrides both.
+        given: parameter -> (lower, upper), or a FiniteSet of values; it overrides both.
 
     Returns:
-        Limits; assumptions give (0, oo) or the real line, relationals narrow them.
+        Limits; assumptions give (0, oo) or the real line, relationals narrow them. A FiniteSet stands in both places.
 
     Raises:
         InvalidModel: `given` names what is no parameter, or a relational cannot be solved for one.
@@ -39,9 +39,11 @@ def limits_of(
     limits = []
     for k, p in enumerate(parameters):
         if p in given:
-            lower, upper = (sympy.sympify(e) for e in given[p])
+            lower, upper = _given(p, given[p])
         else:
             lower = sympy.S.Zero if p.is_nonnegative else -sympy.oo
+            if p.is_integer and p.is_positive:
+                lower = sympy.S.One
             upper = sympy.S.Zero if p.is_nonpositive else sympy.oo
             for relation in domain:
                 inner = [q for q in relation.free_symbols if q in parameters]
@@ -52,6 +54,72 @@ def limits_of(
                     lower, upper = _narrowed(relation, p, lower, upper)
         limits.append((p, lower, upper))
     return tuple(limits)
+
+
+def _given(parameter: Symbol, limits: Any) -> tuple[Any, Any]:
+    if isinstance(limits, sympy.FiniteSet):
+        return limits, limits
+    if isinstance(limits, (sympy.Interval, sympy.Range)):
+        return limits.inf, limits.sup
+    try:
+        lower, upper = (sympy.sympify(e) for e in limits)
+    except (TypeError, ValueError):
+        raise InvalidModel(
+            f"the limits of {parameter} are {limits!r}; give (lower, upper), or a FiniteSet of values"
+        ) from None
+    if (upper - lower).is_nonpositive:
+        raise InvalidModel(f"the limits of {parameter} are ({lower}, {upper}), which hold nothing between them")
+    return lower, upper
+
+
+def check_sign(prior: Expr, limits: Limits) -> None:
+    """Refuse a prior that is negative at a point within the limits.
+
+    Raises:
+        InvalidModel: the message names the point.
+    """
+    for share in (sympy.Rational(1, 29), sympy.Rational(1, 3), sympy.Rational(4, 7), sympy.Rational(27, 29)):
+        point = {p: _between(a, b, share) for p, a, b in limits}
+        point = {p: v.subs(point) for p, v in point.items()}
+        if prior.subs(point, simultaneous=True).is_negative:
+            raise InvalidModel(f"the prior {prior} is negative at {point}: a density is not")
+
+
+def _between(lower: Any, upper: Any, share: Expr) -> Expr:
+    if isinstance(lower, sympy.FiniteSet):
+        return list(lower)[int(share * len(lower))]
+    if lower.is_infinite and upper.is_infinite:
+        return sympy.Rational(1, 2) / (1 - share) - sympy.Rational(1, 2) / share
+    if upper.is_infinite:
+        return lower + share / (1 - share)
+    return upper - (1 - share) / share if lower.is_infinite else lower + share * (upper - lower)
+
+
+def within_support(model: Any, rows: Sequence[Sequence[Expr]], limits: Limits) -> Limits:
+    """The limits narrowed to where the data are possible, for a support that moves with a parameter.
+
+    Raises:
+        DataError: nothing is left.
+        InvalidModel: the condition that the data set cannot be solved for a parameter.
+    """
+    parameters = [p for p, _, _ in limits]
+    support = model.support if isinstance(model.support, (tuple, list)) else (model.support,) * len(model.sample)
+    found = {p: (a, b) for p, a, b in limits}
+    for s, k in zip(support, range(len(support))):
+        if not (isinstance(s, sympy.Set) and s.free_symbols & set(parameters)):
+            continue
+        for row in rows:
+            inside = s.as_set() if not isinstance(s, (sympy.Interval, sympy.Range)) else s
+            value = row[k]
+            for relation in (value >= inside.inf, value <= inside.sup):
+                free = [p for p in parameters if p in relation.free_symbols]
+                if not free or isinstance(found[free[0]][0], sympy.FiniteSet):
+                    continue
+                found[free[0]] = _narrowed(relation, free[0], *found[free[0]])
+    for p, (a, b) in found.items():
+        if not isinstance(a, sympy.FiniteSet) and (b - a).is_nonpositive:
+            raise DataError(f"no value of {p} allows all observations: it would lie between {a} and {b}")
+    return tuple((p, *found[p]) for p in parameters)
 
 
 def _loosened(relation: Any, earlier: Sequence[Symbol]) -> Any:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import sympy
-from sympy import Expr, ImmutableMatrix, Integral, Symbol
+from sympy import Expr, ImmutableMatrix, Integral, Sum, Symbol
 
 from symrg.bayes.conjugate import Named, recognise, separate
 from symrg.bayes.dynamical import _exponential, _prior
-from symrg.bayes.parameter_space import Limits, integrate_over, limits_of
+from symrg.bayes.parameter_space import Limits, check_sign, integrate_over, limits_of, within_support
 from symrg.budget import Budget
-from symrg.errors import DataError, ImproperDensity, InvalidModel, UnidentifiableModel
+from symrg.errors import DataError, ImproperDensity, InvalidModel, IrregularModel, UnidentifiableModel
 from symrg.typesetting import Typeset, latex
 
 __all__ = ["Posterior", "posterior"]
@@ -85,7 +85,7 @@ class Posterior(Typeset):
         of_prior = _total(log_prior, self.parameters, self.limits, "the prior, and so the evidence undefined: it")
         top = _total(self.log_weight, self.parameters, self.limits, "the posterior")
         value = top / of_prior
-        return value if value.has(Integral) else sympy.simplify(value)
+        return value if value.has(Integral, Sum) else sympy.simplify(value)
 
     def predictive(self) -> Expr:
         """The density of the next observation, as a function of the model's sample."""
@@ -93,17 +93,50 @@ class Posterior(Typeset):
         top = _total(log_next, self.parameters, self.limits, "the posterior")
         bottom = _total(self.log_weight, self.parameters, self.limits, "the posterior")
         value = top / bottom
-        return value if value.has(Integral) else sympy.gammasimp(sympy.simplify(sympy.powsimp(value)))
+        return value if value.has(Integral, Sum) else sympy.gammasimp(sympy.simplify(sympy.powsimp(value)))
 
     def expectation(self, expression: Any, budget: float | Budget | None = None) -> Expr:
         """E[expression] over the posterior, closed where it is found, else with an Integral."""
-        value = integrate_over(self.density, self.limits, budget, expression)
-        return value if value.has(Integral) else sympy.simplify(sympy.gammasimp(value))
+        expression = sympy.sympify(expression)
+        value = self._by_normalisers(expression)
+        if value is None:
+            value = integrate_over(self.density, self.limits, budget, expression)
+        return value if value.has(Integral, Sum) else sympy.simplify(sympy.gammasimp(value))
+
+    def _by_normalisers(self, expression: Expr) -> Expr | None:
+        """E[expression] where each term only shifts the hyperparameters: a ratio of normalisers."""
+        if self.named is None:
+            return None
+        total, theta = sympy.S.Zero, self.parameters
+        found = recognise(self.log_weight, theta, self.limits)
+        for term in sympy.Add.make_args(sympy.expand(expression)):
+            outer, inner = term.as_independent(*theta, as_Add=False)
+            if inner == 1:
+                total += outer
+                continue
+            try:
+                raised = recognise(self.log_weight + sympy.log(inner), theta, self.limits)
+            except ImproperDensity as error:
+                raise ImproperDensity(f"the posterior has no finite mean of {inner}: {error}") from None
+            if raised is None or found is None or raised[0].name != found[0].name:
+                return None
+            total += outer * raised[1] * raised[0].normaliser / (found[1] * found[0].normaliser)
+        return total
 
     @property
     def mean(self) -> ImmutableMatrix:
-        """E[theta^i], n x 1."""
-        return ImmutableMatrix([self.expectation(p) for p in self.parameters])
+        """E[theta^i], n x 1.
+
+        Raises:
+            ImproperDensity: one of them is infinite.
+        """
+        known = {}
+        if self.named is not None and self.named.name in ("normal-inverse-gamma", "normal-gamma"):
+            if (2 * self.named["shape"] - 1).is_nonpositive:
+                raise ImproperDensity(f"the posterior has no mean: its shape is {self.named['shape']}, not above 1/2")
+            (place,) = [p for p, a, _ in self.limits if a == -sympy.oo]
+            known = {place: self.named["mean"]}
+        return ImmutableMatrix([known[p] if p in known else self.expectation(p) for p in self.parameters])
 
     def mode(self) -> ImmutableMatrix:
         """The maximum a posteriori, n x 1, where the stationary point is unique.
@@ -142,14 +175,17 @@ def posterior(
             sufficient statistics.
         count: n, without `data`: a number or a Symbol (by default a positive integer n).
         statistics: g(y) -> the symbol or number that stands for its sum; others are called S_1, S_2, ...
-        limits: parameter -> (lower, upper).
+        limits: parameter -> (lower, upper), or a FiniteSet of values for a prior on hypotheses; an integer parameter
+            is summed over.
         budget: seconds for the whole call.
 
     Returns:
-        Posterior.
+        Posterior. Where the support moves with a parameter, the data narrow the limits of that parameter.
 
     Raises:
         DataError: an observation is outside the support or has the wrong number of coordinates.
+        IrregularModel: the support moves with a parameter and the data are no numbers.
+        InvalidModel: the prior is negative somewhere within the limits.
         NotExponentialFamily: `data` is left out and there are no sufficient statistics.
         ImproperDensity: the posterior does not normalise; where the data cannot see a direction it is named.
     """
@@ -157,14 +193,21 @@ def posterior(
     theta, y = tuple(model.parameters), tuple(model.sample)
     prior = _prior(prior, theta)
     bounds = limits_of(theta, tuple(getattr(model, "domain", ()) or ()), limits)
+    check_sign(prior, bounds)
     if data is not None:
         if count is not None or statistics is not None:
             raise DataError("give either data, or count and statistics, not both")
         rows = [_row(model, y, k, row) for k, row in enumerate(data)]
+        bounds = within_support(model, rows, bounds)
         total = sympy.Add(*(model.log_density.subs(dict(zip(y, row)), simultaneous=True) for row in rows))
         size: Expr = sympy.Integer(len(rows))
         sums = _sums(model, rows)
     else:
+        if moving := set().union(*(s.free_symbols for s in _sets(model, y))) & set(theta):
+            raise IrregularModel(
+                f"the support moves with {sorted(moving, key=str)}, so that no sums of statistics are enough: give the "
+                "data as numbers, data=[..]"
+            )
         taken = {s.name for s in (*theta, *model.log_density.free_symbols, *prior.free_symbols)}
         name = next(c for c in ("n", "N", "n_obs") if c not in taken)
         size = Symbol(name, integer=True, positive=True) if count is None else sympy.sympify(count)
@@ -190,43 +233,22 @@ def posterior(
         if given:
             raise DataError(f"{list(given)} are no sufficient statistics; these are {[g for _, g in sums]}")
     log_weight = sympy.expand_log(sympy.log(prior), force=True) + total
-    named = _named(log_weight, theta, model, bounds)
+    named = _named(log_weight, theta, bounds)
     return Posterior(model, prior, size, tuple(sums), sympy.expand(total), bounds, named)
 
 
-def _named(log_weight: Expr, theta: tuple[Symbol, ...], model: Any, bounds: Limits) -> Named | None:
-    try:
-        found = recognise(log_weight, theta)
-    except ImproperDensity:
-        if all(a.is_infinite and b.is_infinite for _, a, b in bounds) or any(p.is_positive for p in theta):
-            raise
-        return None  # a bounded interval may still normalise it
-    if found is None or not _fits(found[0], bounds):
-        return None
-    return found[0]
-
-
-def _fits(named: Named, bounds: Limits) -> bool:
-    """Whether the limits are those of the named family: a truncated one has another normaliser."""
-    for p, a, b in bounds:
-        expected = (0, sympy.oo) if p.is_positive else (-sympy.oo, sympy.oo)
-        if named.name in ("beta", "Dirichlet"):
-            if a != 0 or b == sympy.oo:
-                return named.name == "beta" and (a, b) == (0, sympy.oo)
-        elif named.name != "inverse-Wishart" and (a, b) != expected:
-            return False
-    return True
+def _named(log_weight: Expr, theta: tuple[Symbol, ...], bounds: Limits) -> Named | None:
+    found = recognise(log_weight, theta, bounds)
+    return None if found is None else found[0]
 
 
 def _total(log_weight: Expr, theta: tuple[Symbol, ...], bounds: Limits, what: str) -> Expr:
     """The integral of exp(log_weight)."""
-    found = None
     try:
-        found = recognise(log_weight, theta)
+        found = recognise(log_weight, theta, bounds)
     except ImproperDensity as error:
-        if all(a.is_infinite and b.is_infinite for _, a, b in bounds) or any(p.is_positive for p in theta):
-            raise ImproperDensity(f"{what} is improper: {error}") from None
-    if found is not None and _fits(found[0], bounds):
+        raise ImproperDensity(f"{what} is improper: {error}") from None
+    if found is not None:
         return found[1] * found[0].normaliser
     total = integrate_over(_exponential(log_weight, theta), bounds, _INTEGRAL_SECONDS)
     if total in (sympy.oo, sympy.zoo, sympy.nan) or total == 0:
@@ -239,18 +261,23 @@ def _row(model: Any, y: tuple[Symbol, ...], k: int, row: Any) -> tuple[Expr, ...
     if len(values) != len(y):
         raise DataError(f"observation {k} has {len(values)} coordinates, the sample is {list(y)}")
     values = tuple(sympy.nsimplify(v) if isinstance(v, float) else sympy.sympify(v) for v in values)
-    support = model.support
-    sets = support if isinstance(support, (tuple, list)) else (support,) * len(y)
-    for s, v in zip(sets, values):
+    for s, v in zip(_sets(model, y), values):
         if isinstance(s, sympy.Set) and s.contains(v) == sympy.false:
             raise DataError(f"observation {k} is {v}, outside the support {s}")
-        if isinstance(s, (tuple, list, sympy.Tuple)):
+        if isinstance(s, sympy.Tuple):
             here = dict(zip(y, values))
             lower, upper = (sympy.sympify(e).subs(here) for e in s[1:])
             value = here[s[0]]
             if (value - lower).is_negative or (upper - value).is_negative:
                 raise DataError(f"observation {k} has {s[0]} = {value}, outside ({lower}, {upper})")
     return values
+
+
+def _sets(model: Any, y: tuple[Symbol, ...]) -> tuple[Any, ...]:
+    """The support of each coordinate: a Set, or a Tuple (symbol, lower, upper)."""
+    support = model.support
+    sets = support if isinstance(support, (tuple, list)) else (support,) * len(y)
+    return tuple(sympy.Tuple(*s) if isinstance(s, (tuple, list)) else s for s in sets)
 
 
 def _sums(model: Any, rows: Sequence[tuple[Expr, ...]]) -> list[tuple[Expr, Expr]]:

@@ -46,7 +46,8 @@ def integral(weight: Expr, limits: Limits, budget: Budget, factor: Any = 1, assu
 
     Args:
         weight: a density, up to a constant.
-        limits: (symbol, lower, upper) for each coordinate.
+        limits: (symbol, lower, upper) for each coordinate; an integer symbol is summed over, and a FiniteSet of values
+            may stand in both places.
         budget: seconds.
         factor: what the density multiplies; a polynomial keeps the Gaussian route open.
         assume_convergent: whether `weight` is known to be a density, so that undecided signs are the right ones.
@@ -60,8 +61,17 @@ def integral(weight: Expr, limits: Limits, budget: Budget, factor: Any = 1, assu
     factor = sympy.sympify(factor)
     if factor == 0:
         return sympy.S.Zero
+    for k, (s, a, _) in enumerate(limits):
+        if isinstance(a, sympy.FiniteSet):
+            total = sympy.S.Zero
+            for v in a:
+                rest = [(q, *(e.subs(s, v) for e in ends)) for q, *ends in (*limits[:k], *limits[k + 1 :])]
+                total += integral(weight.subs(s, v), rest, budget, factor.subs(s, v), assume_convergent)
+            return total
+    if not limits:
+        return factor * weight
     coordinates = [s for s, _, _ in limits]
-    if all((a, b) == (-sympy.oo, sympy.oo) for _, a, b in limits):
+    if all((a, b) == (-sympy.oo, sympy.oo) and not s.is_integer for s, a, b in limits):
         value = budget.attempt("Gaussian", _gaussian, weight, factor, coordinates, assume_convergent)
         if value is not None:
             return value
@@ -70,13 +80,24 @@ def integral(weight: Expr, limits: Limits, budget: Budget, factor: Any = 1, assu
         value = _term_by_term(weight, factor, limits, budget, assume_convergent)
     if value is None:
         value = _in_turn(factor * weight, limits, budget, assume_convergent)
-    return sympy.Integral(factor * weight, *limits) if value is None else value
+    if value is not None:
+        return value
+    value = factor * weight
+    for s, a, b in limits:
+        value = (sympy.Sum if s.is_integer else sympy.Integral)(value, (s, a, b))
+    return value
 
 
 def _in_turn(value: Expr, limits: Limits, budget: Budget, assume_convergent: bool) -> Expr | None:
     """One coordinate after the other, by the kernels that fit, then by SymPy."""
     for s, a, b in limits:
         value = sympy.powsimp(value)
+        if s.is_integer:
+            total = budget.attempt(f"sum over {s}", _summed, value, (s, a, b), share=0.4)
+            if total is None or total in (sympy.oo, -sympy.oo, sympy.zoo, sympy.nan):
+                return total
+            value = total
+            continue
         if (a, b) == (-sympy.oo, sympy.oo) and value.has(sympy.cos, sympy.sin) and _periodic(value, s):
             return sympy.oo
         found = None
@@ -266,6 +287,14 @@ def _split(value: Expr, x: Symbol) -> tuple[Expr, Expr, Expr]:
     exponent = sympy.expand(exponent)
     constant, exponent = exponent.as_independent(x, as_Add=True)
     return outer * sympy.exp(constant), power, exponent
+
+
+def _summed(value: Expr, limit: tuple[Symbol, Expr, Expr]) -> Expr | None:
+    """The sum over integers, where it has a closed form."""
+    found = sympy.summation(sympy.combsimp(value.rewrite(sympy.factorial)), limit)
+    if isinstance(found, sympy.Piecewise):
+        found = found.args[0][0]
+    return None if found.has(sympy.Sum) else found
 
 
 def _integrate(value: Expr, limit: tuple[Symbol, Expr, Expr]) -> Expr | sympy.Tuple | None:
