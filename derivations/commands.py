@@ -14,7 +14,7 @@ import click
 Examples:
   symrg reproduce
   symrg reproduce --output /tmp/report --seed 3
-  symrg reproduce --json | jq '.entries[] | select(.verdict != "holds")'
+  symrg reproduce --json | jq '.entries[] | select(.status != "holds")'
 """
 )
 @click.option(
@@ -26,6 +26,13 @@ Examples:
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the network.")
 @click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Compare pruning over this many networks, with error bars; minutes each, kept in the cache.",
+)
+@click.option(
     "--budget",
     type=click.FloatRange(min=1),
     default=30.0,
@@ -34,23 +41,18 @@ Examples:
 )
 @click.option("--pdf/--no-pdf", default=True, show_default=True, help="Print the page to PDF where a browser is found.")
 @click.option("--json", "as_json", is_flag=True, help="Print the ledger as JSON and nothing else.")
-def reproduce(output: Path, seed: int, budget: float, pdf: bool, as_json: bool) -> None:
+def reproduce(output: Path, seed: int, seeds: int, budget: float, pdf: bool, as_json: bool) -> None:
     """Derive, verify, solve, train and prune: the talk from its models to a report.
 
-    Writes index.html, derivations.tex and ledger.json. Takes a few minutes; nothing is downloaded.
+    Writes index.html, derivations.tex, ledger.json and certificate.json. Takes a few minutes; nothing is downloaded.
     """
     from derivations.main_job import run
 
     if as_json:
-        import json
-
-        from derivations.main_job import ledger_row
-
-        outcome = run(output, seed=seed, budget=budget, pdf=pdf)
-        click.echo(json.dumps([ledger_row(e) for e in outcome.report.ledger], indent=2, ensure_ascii=False))
+        click.echo(run(output, seed=seed, seeds=seeds, budget=budget, pdf=pdf).ledger.to_json())
         return
     with Terminal() as monitor:
-        outcome = run(output, seed=seed, budget=budget, pdf=pdf, monitor=monitor)
+        outcome = run(output, seed=seed, seeds=seeds, budget=budget, pdf=pdf, monitor=monitor)
     monitor.summary(outcome)
 
 
@@ -105,15 +107,30 @@ class Terminal:
         from derivations.report.content import VERDICTS
 
         table = Table(title="What was found", title_justify="left", show_edge=False, pad_edge=False)
-        for column in ("equation", "statement", "verdict"):
+        for column in ("equation", "statement", "verdict", "witnesses", "false neighbours"):
             table.add_column(column, overflow="fold")
         style = {"holds": "green", "definition": "green", "holds with correction": "yellow", "fails": "red"}
-        for e in outcome.report.ledger:
+        for e, line in zip(outcome.report.ledger, outcome.ledger.entries):
             sign = VERDICTS[e.status][0]
-            table.add_row(e.number, e.name, f"{sign} {e.status}", style=style.get(e.status))
+            row = (e.number, e.name, f"{sign} {e.status}", _witnesses(e), _controls(line))
+            table.add_row(*row, style=style.get(e.status))
         self._console.print()
         self._console.print(table)
         self._console.print()
         for path in outcome.files:
             self._console.print(f"  {path}", markup=False, soft_wrap=True)
         self._console.print(f"  {outcome.seconds:.0f} s in all.", markup=False)
+
+
+def _witnesses(entry: Any) -> str:
+    """Who confirmed a statement or what follows from it, and who refuted it."""
+    seen = [*entry.witnesses, *(w for c in entry.consequences for w in c.witnesses)]
+    confirmed = sorted({w.name for w in seen if w.outcome == "holds"})
+    refuted = sorted({w.name for w in entry.witnesses if w.outcome == "refuted"})
+    return "; ".join([f"no: {', '.join(refuted)}"] * bool(refuted) + [f"yes: {', '.join(confirmed)}"] * bool(confirmed))
+
+
+def _controls(line: Any) -> str:
+    """How many false neighbours of a statement, its correction and its consequences were refused."""
+    found = line.all_controls
+    return f"{sum(c.refused for c in found)} of {sum(len(c.different) for c in found)} refused" if found else ""

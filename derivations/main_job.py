@@ -5,7 +5,6 @@ Every stage returns what it found as parts of one report; the ledger, the articl
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,15 +12,19 @@ from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Protocol
 
 from derivations import fisher_pruning
-from derivations.report.builder import chapter, source_of
+from derivations.report.builder import chapter, plain_number, source_of
 from derivations.report.content import VERDICTS, Block, Chapter, Entry, Finding, Report, first_sentence, label
 from symrg import __version__
 from symrg.budget import Budget
 from symrg.files import write_atomically
-from symrg.verification import Verdict
+from symrg.verification import Evidence, Verdict
+from symrg.verification.certificate import certificate
+from symrg.verification.ledger import Entry as Line
+from symrg.verification.ledger import Ledger, Measured
+from symrg.verification.witness import Outcome as Found
 
 CHAPTERS = (
     "derivations.information_geometry",
@@ -31,6 +34,8 @@ CHAPTERS = (
     "derivations.bayesian_diffusion",
 )
 """Modules whose statements are verified, in the order of the talk."""
+
+_CONTROL = 6.0  # seconds for the negative controls of one statement and its consequences, at most
 
 Extra = Callable[[], tuple[Sequence[Block], Sequence[Finding]]]
 
@@ -63,9 +68,17 @@ class Silence:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the main job found and where it put it."""
+    """What the main job found and where it put it.
+
+    Attributes:
+        report: as the page shows it.
+        ledger: every statement with its witnesses, derivation and negative controls.
+        files: that were written.
+        seconds: that it took.
+    """
 
     report: Report
+    ledger: Ledger
     files: tuple[Path, ...]
     seconds: float
 
@@ -74,15 +87,19 @@ def run(
     output: str | Path = "report",
     *,
     seed: int = 0,
+    seeds: int = 1,
     budget: float = 30.0,
     pdf: bool = False,
     monitor: Monitor | None = None,
 ) -> Outcome:
-    """Do everything and write `index.html`, `derivations.tex` and `ledger.json` into a folder.
+    """Do everything and write the report into a folder.
+
+    It is `index.html`, `derivations.tex`, `ledger.json` and `certificate.json`, which `symrg verify --check` reads.
 
     Args:
         output: folder.
         seed: of the network and its training.
+        seeds: networks over which pruning is compared, with error bars; 1 compares on the one network alone.
         budget: seconds for the verification of one statement.
         pdf: print the page to `report.pdf` too, where a browser is installed.
         monitor: is told how the work goes.
@@ -92,32 +109,41 @@ def run(
     output = Path(output)
     chapters: list[Chapter] = []
     ledger: list[Entry] = []
+    lines: list[Line | Measured] = []
+    proved: list[Verdict] = []
     findings: list[Finding] = []
     modules = [import_module(name) for name in CHAPTERS]
     for module in modules:
-        part, entries, found = _verified(module, budget, told)
+        part, entries, found, of_module = _verified(module, budget, told)
+        lines += of_module
+        proved += [v for line in of_module for v in (line.verdict, *line.steps)]
         chapters.append(part)
         ledger += entries
         findings += found
-    pruned, entries, found = _pruning(seed, told)
+    pruned, entries, found = _pruning(seed, seeds, told)
     chapters.append(pruned)
     ledger += entries
+    lines += [_measurement(e) for e in entries]
     findings += found
     seconds = perf_counter() - begin
+    whole = Ledger("Aspects of RG flows and Bayesian updating, derived and checked", tuple(lines))
     report = Report(
-        "Aspects of RG flows and Bayesian updating, derived and checked",
+        whole.title,
         tuple(chapters),
         tuple(ledger),
         subtitle="The equations of David Berman's talk (PIRSA 25040108), one by one",
-        abstract=_abstract(ledger),
+        abstract=_abstract(ledger, whole),
         findings=tuple(findings),
         code=source_of(*modules, fisher_pruning),
         colophon=f"symrg {__version__}, Python {platform.python_version()}, seed {seed}, {seconds:.0f} s.",
     )
-    return Outcome(report, _write(report, output, pdf, told), perf_counter() - begin)
+    files = _write(report, whole, proved, output, pdf, told)
+    return Outcome(report, whole, files, perf_counter() - begin)
 
 
-def _verified(module: ModuleType, budget: float, told: Monitor) -> tuple[Chapter, tuple[Entry, ...], list[Finding]]:
+def _verified(
+    module: ModuleType, budget: float, told: Monitor
+) -> tuple[Chapter, tuple[Entry, ...], list[Finding], list[Line]]:
     """Verify the statements and the links of the derivations of one chapter."""
     begin = perf_counter()
     told.start(module.title)
@@ -132,7 +158,20 @@ def _verified(module: ModuleType, budget: float, told: Monitor) -> tuple[Chapter
         told.advance(done, total, derivation.title)
         links[derivation.title] = derivation.verify(Budget(budget * len(derivation.claims)))
     blocks, found = _measured(module, told)
-    part, entries = chapter(module, verdicts, links, blocks)
+    lines = {}
+    for done, statement in enumerate(statements):
+        told.advance(done, len(statements), f"false neighbours of {statement.number}")
+        derivation = statement.derivation() if statement.derivation else None
+        lines[statement.number] = Line.of(
+            verdicts[statement.number],
+            _CONTROL,
+            identifier=plain_number(statement.number),
+            title=statement.title,
+            reading=statement.reading,
+            code=module.__name__.replace(".", "/") + ".py",
+            steps=links.get(derivation.title, ()) if derivation is not None else (),
+        )
+    part, entries = chapter(module, verdicts, links, blocks, lines)
     checked = [v for chain in links.values() for v in chain]
     held = sum(v.status == "holds" for v in checked)
     rows = [
@@ -149,8 +188,29 @@ def _verified(module: ModuleType, budget: float, told: Monitor) -> tuple[Chapter
     for e in entries:
         counts[e.status] = counts.get(e.status, 0) + 1
     summary = ", ".join(f"{n} {status}" for status, n in counts.items())
-    told.finish(f"{summary}; {held} of {len(checked)} links of derivations hold", perf_counter() - begin)
-    return part, entries, [*rows, *found]
+    controls = Ledger(module.title, tuple(lines.values())).summary
+    told.finish(
+        f"{summary}; {held} of {len(checked)} links of derivations hold; "
+        f"{controls['controls refused']} of {controls['controls']} false neighbours refused",
+        perf_counter() - begin,
+    )
+    return part, entries, [*rows, *found], list(lines.values())
+
+
+def _measurement(entry: Entry) -> Measured:
+    """A statement that was measured, as the ledger has it."""
+    seen = tuple(Evidence(w.name, "measured", Found(w.outcome), (w.detail,)) for w in entry.witnesses)
+    return Measured(
+        entry.number,
+        entry.printed,
+        entry.status,
+        seen,
+        reading=entry.reading,
+        reason=f"{entry.remark} {entry.reason}".strip(),
+        title=entry.name,
+        source=entry.source,
+        code=entry.code,
+    )
 
 
 def _measured(module: ModuleType, told: Monitor) -> tuple[Sequence[Block], Sequence[Finding]]:
@@ -162,11 +222,11 @@ def _measured(module: ModuleType, told: Monitor) -> tuple[Sequence[Block], Seque
     return make()
 
 
-def _pruning(seed: int, told: Monitor) -> tuple[Chapter, tuple[Entry, ...], list[Finding]]:
+def _pruning(seed: int, seeds: int, told: Monitor) -> tuple[Chapter, tuple[Entry, ...], list[Finding]]:
     """Train, measure the Fisher metric three ways, prune, draw."""
     begin = perf_counter()
     told.start(fisher_pruning.title)
-    part, entries, findings = fisher_pruning.experiment(seed, told.advance)
+    part, entries, findings = fisher_pruning.experiment(seed, told.advance, seeds=seeds)
     told.finish("; ".join(f"{f.question}: {f.answer}" for f in findings[:2]), perf_counter() - begin)
     return part, entries, list(findings)
 
@@ -181,17 +241,21 @@ _IN_WORDS = {
 }
 
 
-def _abstract(ledger: Sequence[Entry]) -> str:
+def _abstract(ledger: Sequence[Entry], whole: Ledger) -> str:
+    controls = whole.summary
     counts = {status: sum(e.status == status for e in ledger) for status in VERDICTS}
     found = ", ".join(f"{n} {_IN_WORDS[status][n > 1]}" for status, n in counts.items() if n)
     return (
         "A talk says that exact renormalisation is a diffusion, that Bayesian updating run backwards is one too, and that "
         f"the Fisher metric is what they share. Of its statements read here: {found}. Each verdict stands on witnesses of "
-        "different kinds that could have said no; where the print is off, the correction stands beside it."
+        "different kinds that could have said no: shown "
+        f"{controls['controls']} false neighbours of what holds, they refused {controls['controls refused']}. Where the print is off, the correction stands beside it."
     )
 
 
-def _write(report: Report, output: Path, pdf: bool, told: Monitor) -> tuple[Path, ...]:
+def _write(
+    report: Report, ledger: Ledger, proved: Sequence[Verdict], output: Path, pdf: bool, told: Monitor
+) -> tuple[Path, ...]:
     from derivations.report.browser import NoBrowser, print_pdf
     from derivations.report.document import write_document
     from derivations.report.html import write_html
@@ -199,8 +263,8 @@ def _write(report: Report, output: Path, pdf: bool, told: Monitor) -> tuple[Path
     begin = perf_counter()
     told.start("The report")
     files = [write_html(report, output / "index.html"), write_document(report, output / "derivations.tex")]
-    ledger = {"symrg": __version__, "entries": [ledger_row(entry) for entry in report.ledger]}
-    files.append(write_atomically(output / "ledger.json", json.dumps(ledger, indent=2, ensure_ascii=False) + "\n"))
+    files.append(write_atomically(output / "ledger.json", ledger.to_json() + "\n"))
+    files.append(write_atomically(output / "certificate.json", certificate(ledger.title, proved)))
     if pdf:
         try:
             files.append(print_pdf(output / "index.html", output / "report.pdf"))
@@ -208,20 +272,3 @@ def _write(report: Report, output: Path, pdf: bool, told: Monitor) -> tuple[Path
             told.advance(1, 1, f"no PDF: {reason}")
     told.finish(", ".join(str(f) for f in files), perf_counter() - begin)
     return tuple(files)
-
-
-def ledger_row(entry: Entry) -> dict[str, Any]:
-    """An entry of the ledger as JSON has it."""
-    return {
-        "equation": entry.number,
-        "name": entry.name,
-        "printed": entry.printed,
-        "reading": entry.reading,
-        "verdict": entry.status,
-        "correction": entry.correction or None,
-        "reason": f"{entry.remark} {entry.reason}".strip(),
-        "counterexample": entry.counterexample or None,
-        "witnesses": [{"name": w.name, "outcome": w.outcome, "detail": w.detail} for w in entry.witnesses],
-        "source": entry.source,
-        "code": f"{entry.code}:{entry.line}" if entry.line else entry.code,
-    }

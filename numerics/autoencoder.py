@@ -108,7 +108,12 @@ def train(
     parameters = dict(network.named_parameters())
     held = _held(parameters, masks or {})
     optimiser = torch.optim.Adam(parameters.values(), lr=learning_rate)
-    run = {"seed": seed, "batch_size": batch_size, "learning_rate": learning_rate, "images": len(inputs)}
+    run: dict[str, object] = {
+        "seed": seed,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "images": len(inputs),
+    }
     if held:
         run["masks"] = hashlib.sha256(b"".join(held[n].cpu().numpy().tobytes() for n in sorted(held))).hexdigest()[:16]
     start = 0

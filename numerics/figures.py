@@ -21,7 +21,7 @@ from symrg.errors import DataError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from numerics.pruning.experiments import Row
+    from numerics.pruning.rows import Row
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#E69F00")
 _MARKERS, _DASHES = "osD^vPX", ("-", "--", "-.", ":", "-", "--", "-.")

@@ -130,7 +130,7 @@ def _packaged(cache: str | Path | None) -> Digits:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as e:
         raise DataError(f"{path} cannot be read ({e.strerror}); reinstall {_PACKAGE}") from e
-    store = _cache_folder(cache) / f"mnist-{digest[:16]}.npz"
+    store = cache_folder(cache) / f"mnist-{digest[:16]}.npz"
     source = f"{_PACKAGE}, {_FILE}"
     found = _read_cache(store, source)
     if found is None:
@@ -158,7 +158,8 @@ def _locate() -> Path:
     raise DataError(f"the installed {_PACKAGE} has no {_FILE}: reinstall it, or give the folder of torchvision's MNIST")
 
 
-def _cache_folder(cache: str | Path | None) -> Path:
+def cache_folder(cache: str | Path | None = None) -> Path:
+    """The folder for what can be made again: the one given, else `$SYMRG_CACHE`, else `~/.cache/symrg`."""
     if cache is not None:
         return Path(cache)
     return Path(os.environ.get("SYMRG_CACHE") or Path.home() / ".cache" / "symrg")

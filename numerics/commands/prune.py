@@ -14,6 +14,7 @@ Examples:
   symrg prune --cutoff 0.125
   symrg prune --fraction 0.648 --fraction 0.9 --rule fisher --rule information_length
   symrg prune --network sigmoid --fraction 0.9 --shells 20 --rule block --json
+  symrg prune --fraction 0.9 --shells 8 --fit --retrain 200
   symrg prune --cutoff 0.125 --output pruned --figures figures
 
 \b
@@ -29,6 +30,8 @@ folder of torchvision's MNIST instead. Nothing is downloaded.
 @click.option("--rule", multiple=True, type=click.Choice(_RULES), help="Saliency; the first one is what a cutoff cuts.")
 @click.option("--layer", multiple=True, help="Layer or parameter to choose from; default: as in the talk.")
 @click.option("--shells", type=click.IntRange(0), default=0, help="Remove fractions in shells, re-solving the rest.")
+@click.option("--fit", is_flag=True, help="Fit what shells leave to the images by Gauss-Newton steps, too.")
+@click.option("--retrain", type=click.IntRange(0), default=0, help="Steps of gradient training after each cut.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of training, division of images, random rule.")
 @click.option("--steps", type=click.IntRange(0), default=600, show_default=True, help="Of training.")
 @click.option("--test", type=click.IntRange(1), default=1000, show_default=True, help="Images kept for the error.")
@@ -49,6 +52,8 @@ def prune(as_json: bool, output: str | None, figures: str | None, **options: Any
     if options["shells"] and not options["fraction"]:
         raise InvalidEstimator("--shells needs --fraction: shells end at a fraction, not at a cutoff")
     rules = tuple(options["rule"]) or ("fisher", "magnitude", "random")
+    if options["fit"] and not options["shells"]:
+        raise InvalidEstimator("--fit needs --shells: it fits the states that shells leave")
     network, inputs, test, layers = _trained(options, quiet=as_json)
     rows, cuts = _cut(network, inputs, test, layers, rules, options)
     if output is not None:
@@ -58,7 +63,7 @@ def prune(as_json: bool, output: str | None, figures: str | None, **options: Any
     if as_json:
         import json
 
-        from numerics.pruning.experiments import as_table
+        from numerics.pruning.rows import as_table
 
         result = {"network": options["network"], "seed": options["seed"], "rows": as_table(rows)}
         click.echo(json.dumps(result, indent=2))
@@ -99,7 +104,7 @@ def _cut(
 ) -> tuple[list[Any], dict[str, Any]]:
     from numerics import pruning
     from numerics.autoencoder import mean_squared_error
-    from numerics.pruning.experiments import measure
+    from numerics.pruning.rows import measure
 
     images = test.inputs()
     cutoffs, fractions = options["cutoff"], options["fraction"]
@@ -109,17 +114,28 @@ def _cut(
     worth = pruning.saliency(rules[0], network, inputs, seed=options["seed"])
     cuts = {f"cutoff-{c:g}": pruning.prune(network, worth, cutoff=c, layers=layers) for c in cutoffs}
     cuts |= {f"fraction-{f:g}": pruning.prune(network, worth, fraction=f, layers=layers) for f in fractions}
+    base = mean_squared_error(network, images)
+    if options["retrain"]:
+        for name, cut in tuple(cuts.items()):
+            again = pruning.retrain(cut, inputs, steps=options["retrain"], seed=options["seed"])
+            rows.append(measure(f"{rules[0]}, retrained", again, images, base))
+            cuts[f"{name}-retrained"] = again
     inner = [f for f in fractions if 0 < f < 1]
     if options["shells"] and inner:
-        base = mean_squared_error(network, images)
         rule = rules[0] if options["rule"] else "information_length"
-        free = ("encoder.weight",) if options["network"] == "talk" else None
         for shell in pruning.integrate_out(
-            network, inputs, fractions=inner, layers=layers, shells=options["shells"], rule=rule, free=free
+            network,
+            inputs,
+            fractions=inner,
+            layers=layers,
+            shells=options["shells"],
+            rule=rule,
+            targets=inputs if options["fit"] else None,
         ):
-            if shell.wanted:
-                rows.append(measure(f"{rule}, {options['shells']} shells", shell.pruned, images, base))
-                cuts[f"shells-{shell.pruned.fraction:g}"] = shell.pruned
+            for suffix, state in (("", shell.pruned), (", data", shell.fitted)):
+                if shell.wanted and state is not None:
+                    rows.append(measure(f"{rule}, {options['shells']} shells{suffix}", state, images, base))
+                    cuts[f"shells-{state.fraction:g}{suffix.replace(', ', '-')}"] = state
     return rows, cuts
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,9 +13,11 @@ from torch import Tensor, nn
 
 from numerics import autoencoder
 from numerics.mnist import Digits
-from numerics.pruning.cut import Pruned, prune
-from numerics.pruning.saliencies import saliency
+from numerics.pruning.cut import prune
+from numerics.pruning.rows import Row, measure
+from numerics.pruning.saliencies import RULES, saliency
 from numerics.pruning.shells import integrate_out
+from numerics.pruning.store import RowStore, fingerprint
 from symrg.errors import InvalidEstimator
 
 if TYPE_CHECKING:
@@ -23,27 +27,6 @@ Progress = Callable[[int, int, str], None]
 
 FRACTIONS = (0.648, 0.8, 0.9, 0.95)
 """The talk's 64.8 %, and beyond."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One pruned network, measured.
-
-    Attributes:
-        rule: the saliency, or the way of integrating out.
-        cutoff: below which weights were removed (for a fraction: the largest saliency removed).
-        removed: weights removed.
-        total: weights chosen from.
-        error: mean squared error on the test images.
-        relative: that over the unpruned network's.
-    """
-
-    rule: str
-    cutoff: float
-    removed: int
-    total: int
-    error: float
-    relative: float
 
 
 def sweep(
@@ -57,6 +40,7 @@ def sweep(
     layers: Iterable[str] | None = None,
     likelihood: str = "gaussian",
     seed: int = 0,
+    store: str | Path | None = None,
     progress: Progress | None = None,
 ) -> list[Row]:
     """Cut by several rules at several cutoffs (of the first rule) and fractions, and measure the test error.
@@ -74,19 +58,29 @@ def sweep(
         layers: to choose from, as for `prune`.
         likelihood: of the outputs.
         seed: of the random rule.
-        progress: called as progress(done, total, rule).
+        store: folder that keeps the rows of each cutoff and fraction, so that an interrupted sweep goes on from there.
+        progress: called as progress(done, total, text).
 
     Raises:
-        InvalidEstimator: neither cutoffs nor fractions.
+        InvalidEstimator: neither cutoffs nor fractions, no rule, or an unknown one.
     """
+    strange = [r for r in rules if r not in RULES]
+    if strange or not rules:
+        raise InvalidEstimator(f"rules {', '.join(strange) or '(none)'}: expected some of {', '.join(RULES)}")
+    layers = None if layers is None else [layers] if isinstance(layers, str) else list(layers)
     wanted = [*(("cutoff", c) for c in cutoffs or ()), *(("fraction", f) for f in fractions or ())]
     if not wanted:
         raise InvalidEstimator("give cutoffs or fractions")
     base = autoencoder.mean_squared_error(network, test)
-    values = {r: saliency(r, network, inputs, likelihood=likelihood, seed=seed) for r in rules}
-    rows = []
-    for number, (kind, value) in enumerate(wanted):
-        share = value
+    key = fingerprint(network, inputs, test, list(rules), layers, likelihood, seed) if store is not None else ""
+    kept = RowStore(store, key)
+    values: dict[str, dict[str, Tensor]] = {}
+
+    def cut_by_all(kind: str, value: float) -> list[Row]:
+        """The rows of one cutoff or fraction."""
+        if not values:
+            values.update({r: saliency(r, network, inputs, likelihood=likelihood, seed=seed) for r in rules})
+        rows, share = [], value
         for place, rule in enumerate(rules):
             if kind == "cutoff" and place == 0:
                 cut = prune(network, values[rule], cutoff=value, layers=layers)
@@ -94,15 +88,14 @@ def sweep(
             else:
                 cut = prune(network, values[rule], fraction=share, layers=layers)
             rows.append(measure(rule, cut, test, base))
-            if progress is not None:
-                progress(number * len(rules) + place + 1, len(wanted) * len(rules), rule)
+        return rows
+
+    rows: list[Row] = []
+    for number, (kind, value) in enumerate(wanted, 1):
+        rows += kept.get(f"{kind}-{value:g}", partial(cut_by_all, kind, value))
+        if progress is not None:
+            progress(number, len(wanted), f"{kind} {value:g}")
     return rows
-
-
-def measure(rule: str, cut: Pruned, test: Tensor, base: float) -> Row:
-    """The row of one pruned network."""
-    error = autoencoder.mean_squared_error(cut.network, test)
-    return Row(rule, cut.cutoff, cut.removed, cut.total, error, error / base)
 
 
 @dataclass(frozen=True)
@@ -111,13 +104,13 @@ class Setting:
 
     Attributes:
         name: "talk" or "sigmoid".
-        train: (inputs, seed) -> the trained network.
+        train: (inputs, seed, steps) -> the trained network.
         layers: chosen from.
-        integrate: {label: options of `integrate_out`}; the option targets=True stands for the images themselves.
+        integrate: {label: options of `integrate_out`}; the states fitted to the images are labelled "label, data".
     """
 
     name: str
-    train: Callable[[Tensor, int], nn.Module]
+    train: Callable[[Tensor, int, int], nn.Module]
     layers: tuple[str, ...] | None
     integrate: Mapping[str, Mapping[str, Any]]
 
@@ -125,22 +118,15 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     "talk": Setting(
         "talk",
-        lambda x, seed: autoencoder.train_talk_network(x, seed=seed).network,
+        lambda x, seed, steps: autoencoder.train_talk_network(x, seed=seed, steps=steps).network,
         ("encoder.weight",),
-        {
-            "shells": {"shells": 32, "iterations": 20, "free": ("encoder.weight",)},
-            "shells, data": {"shells": 8, "iterations": 40, "targets": True},
-        },
+        {"shells": {"shells": 24, "iterations": 25}},
     ),
     "sigmoid": Setting(
         "sigmoid",
-        lambda x, seed: autoencoder.train_sigmoid_network(x, seed=seed).network,
+        lambda x, seed, steps: autoencoder.train_sigmoid_network(x, seed=seed, steps=steps).network,
         None,
-        {
-            "shells": {"shells": 16, "iterations": 40},
-            "block shells": {"shells": 20, "iterations": 40, "rule": "block"},
-            "block shells, data": {"shells": 20, "iterations": 40, "rule": "block", "steps": 2, "targets": True},
-        },
+        {"block shells": {"shells": 20, "iterations": 40, "rule": "block"}},
     ),
 }
 
@@ -154,6 +140,7 @@ def run_seed(
     rules: Sequence[str] = ("fisher", "magnitude", "information_length", "random"),
     test: int = 1000,
     integrate: bool = True,
+    steps: int = 600,
 ) -> list[Row]:
     """Train one network from a seed, which also divides the images, and measure every rule at every fraction.
 
@@ -165,16 +152,15 @@ def run_seed(
     chosen = SETTINGS[setting]
     training, testing = digits.split(test, seed)
     x, y = training.inputs(), testing.inputs()
-    network = chosen.train(x, seed)
+    network = chosen.train(x, seed, steps)
     rows = sweep(network, x, y, rules=rules, fractions=fractions, layers=choose_layers(network, chosen), seed=seed)
     if integrate:
         base = autoencoder.mean_squared_error(network, y)
         for label, options in chosen.integrate.items():
-            given = dict(options)
-            if given.pop("targets", False):
-                given["targets"] = x
-            shells: Iterator = integrate_out(network, x, fractions=fractions, layers=chosen.layers, **given)
-            rows += [measure(label, shell.pruned, y, base) for shell in shells if shell.wanted]
+            for shell in integrate_out(network, x, fractions=fractions, layers=chosen.layers, targets=x, **options):
+                for name, state in ((label, shell.pruned), (f"{label}, data", shell.fitted)):
+                    if shell.wanted and state is not None:
+                        rows.append(measure(name, state, y, base))
     return rows
 
 
@@ -194,21 +180,56 @@ def experiment(
     rules: Sequence[str] = ("fisher", "magnitude", "information_length", "random"),
     test: int = 1000,
     integrate: bool = True,
+    steps: int = 600,
+    store: str | Path | None = None,
     progress: Progress | None = None,
 ) -> xarray.Dataset:
     """Relative test error by rule, fraction and seed, with mean and standard error over the seeds.
 
+    Args:
+        digits: images, of which `test` are kept for the error; the division follows the seed.
+        setting: "talk" or "sigmoid".
+        seeds: of division, network, training and random rule.
+        fractions: to be removed.
+        rules: names that `saliency` knows.
+        test: images kept for the error.
+        integrate: whether weights are integrated out in the ways of the setting, too.
+        steps: of training.
+        store: folder that keeps what each seed gave, so that an interrupted experiment goes on where it was.
+        progress: called as progress(seeds done, seeds, text).
+
     Returns:
         A Dataset with `relative` (rule, fraction, seed), `mean` and `standard_error` (rule, fraction).
+
+    Raises:
+        InvalidEstimator: no seed, or an unknown setting or rule.
     """
     import numpy as np
     import xarray
 
     seeds = list(seeds)
+    if not seeds or setting not in SETTINGS:
+        raise InvalidEstimator(f"seeds {seeds}, setting {setting!r}: expected at least one seed and one of "
+                               f"{', '.join(SETTINGS)}")  # fmt: skip
+    options = [setting, SETTINGS[setting].integrate, list(fractions), list(rules), test, integrate, steps]
+    kept = RowStore(store, fingerprint(torch.from_numpy(digits.images), *options) if store is not None else "")
     tables = []
     labels: list[str] = []
     for number, seed in enumerate(seeds, 1):
-        rows = run_seed(digits, setting, seed, fractions=fractions, rules=rules, test=test, integrate=integrate)
+        rows = kept.get(
+            f"{setting}-seed-{seed}",
+            partial(
+                run_seed,
+                digits,
+                setting,
+                seed,
+                fractions=fractions,
+                rules=rules,
+                test=test,
+                integrate=integrate,
+                steps=steps,
+            ),
+        )
         labels = list(dict.fromkeys(r.rule for r in rows))
         order = sorted(fractions)
         by_rule = {label: sorted((r for r in rows if r.rule == label), key=lambda r: r.removed) for label in labels}
@@ -225,29 +246,3 @@ def experiment(
     spread = data.relative.std("seed", ddof=1) if len(seeds) > 1 else data["mean"] * np.nan
     data["standard_error"] = spread / len(seeds) ** 0.5
     return data
-
-
-def as_table(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Rows as plain dicts, for JSON."""
-    return [asdict(r) for r in rows]
-
-
-def reconstruction_accuracy(network: nn.Module, digits: Digits, test: Digits, seed: int = 0, steps: int = 300) -> float:
-    """Accuracy of a fixed classifier, trained on the images themselves, on the network's reconstructions of `test`.
-
-    The classifier is 784-64-10 with ReLU, trained from the seed by Adam at 1e-2 on batches of 500.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        classifier = nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 10))
-    x, labels = digits.inputs(), torch.from_numpy(digits.labels)
-    optimiser = torch.optim.Adam(classifier.parameters(), lr=1e-2)
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(steps):
-        batch = torch.randint(len(x), (min(500, len(x)),), generator=generator)
-        optimiser.zero_grad()
-        nn.functional.cross_entropy(classifier(x[batch]), labels[batch]).backward()
-        optimiser.step()
-    with torch.no_grad():
-        guess = classifier(autoencoder.reconstruct(network, test.inputs())).argmax(1)
-    return float((guess == torch.from_numpy(test.labels)).float().mean())

@@ -4,8 +4,12 @@ A shell of weights S set to zero is a displacement -w_S. The remaining weights R
 by the delta_R that minimises the Fisher quadratic form of the whole displacement, F_RR delta_R = F_RS w_S, which leaves
 the Schur complement of the metric as the cost. F is then taken anew at the moved weights, as a flow takes its couplings
 anew at each scale. The metric is the second order of the KL divergence, so what the higher orders leave behind is
-taken up by Gauss-Newton steps: on the KL divergence from the unpruned model (which knows no data), or on the data. Each
-step is damped after Levenberg and Marquardt, and taken only where it lowers the divergence itself.
+taken up by Gauss-Newton steps on the KL divergence from the unpruned model, which knows no data. Each step is damped
+after Levenberg and Marquardt, and taken only where it lowers the divergence itself.
+
+With data at hand, a state that was asked for is fitted to them too, by Gauss-Newton steps in a copy. The flow itself
+goes on without: fitted weights of a saturated unit are large where the metric is small, so that the next shells would
+take from them what costs far more than the second order says.
 """
 
 from __future__ import annotations
@@ -39,12 +43,14 @@ class Shell:
         wanted: whether its fraction is one of those asked for.
         residual: of the conjugate gradients, relative.
         iterations: that they took.
+        fitted: at a wanted fraction, where targets were given: the same masks after Gauss-Newton steps on the data.
     """
 
     pruned: Pruned
     wanted: bool
     residual: float
     iterations: int
+    fitted: Pruned | None = None
 
 
 def schedule(fractions: Sequence[float], shells: int) -> list[tuple[float, bool]]:
@@ -77,6 +83,7 @@ def integrate_out(
     variance: float = 1.0,
     steps: int = 1,
     targets: Tensor | None = None,
+    data_steps: int = 4,
     free: Iterable[str] | None = None,
     damping: float = 1e-2,
     iterations: int = 40,
@@ -94,8 +101,10 @@ def integrate_out(
         rule: the saliency, "information_length" or any other of `saliency`.
         likelihood: of the outputs.
         variance: of the Gaussian.
-        steps: Gauss-Newton steps after each shell, beside the solution in the metric.
-        targets: data on which those steps are taken; None takes them on the divergence from the unpruned model.
+        steps: Gauss-Newton steps after each shell on the divergence from the unpruned model, beside the solution in
+            the metric.
+        targets: data to which a copy of each state asked for is fitted.
+        data_steps: Gauss-Newton steps of that fit.
         free: parameters that move to make up for what is removed, beside those chosen from; None lets all of them move.
         damping: lambda to begin with, in F + lambda (diag(F) + a tenth of its mean).
         iterations: of conjugate gradients, at most, for each solution.
@@ -136,13 +145,19 @@ def integrate_out(
         masks = kept
         damping, residual, used = problem.remove(gone, masks, damping)
         for _ in range(steps):
-            step_damping, more = problem.step(
-                masks, step_damping, origin if targets is None else targets, targets is not None
-            )
+            step_damping, more = problem.step(masks, step_damping, origin, on_data=False)
             used += more
+        fitted = None
+        if wanted and targets is not None:
+            values, data_damping = problem.values(), damping
+            for _ in range(data_steps):
+                data_damping, more = problem.step(masks, data_damping, targets, on_data=True)
+                used += more
+            fitted = apply_masks(model, masks, largest)
+            problem.set(values)
         if progress is not None:
             progress(number, len(plan), f"{fraction:.1%} removed")
-        yield Shell(apply_masks(model, masks, largest), wanted, residual, used)
+        yield Shell(apply_masks(model, masks, largest), wanted, residual, used, fitted)
 
 
 @dataclass(frozen=True)
@@ -165,14 +180,14 @@ class _Problem:
         """Displace by `gone` and by the response of the free weights; (damping, relative residual, iterations)."""
         before = self.outputs()
         operator = self._operator()
-        values = self._values()
+        values = self.values()
         shift = {n: gone[n] if n in gone else torch.zeros_like(values[n]) for n in operator.names}
         free = self._free(operator, masks)
         image = operator @ operator.flatten(shift)
         assert isinstance(image, Tensor)  # a vector was given
         right = -image * free
         base = {n: v + shift[n] for n, v in values.items()}
-        self._set(base)
+        self.set(base)
         return self._descend(operator, right, free, base, damping, before, on_data=False)
 
     def step(self, masks: Masks, damping: float, data: Tensor, on_data: bool) -> tuple[float, int]:
@@ -184,7 +199,7 @@ class _Problem:
         score = operator.score(data) if on_data else operator.score_towards(data)
         free = self._free(operator, masks)
         right = operator.flatten(score) * free
-        damping, _, used = self._descend(operator, right, free, self._values(), damping, data, on_data)
+        damping, _, used = self._descend(operator, right, free, self.values(), damping, data, on_data)
         return damping, used
 
     def _descend(
@@ -212,7 +227,7 @@ class _Problem:
             assert isinstance(image, Tensor)  # a vector was given
             slope, curvature = float(right @ solution.vector), float(image @ solution.vector)
             for length in (1.0, 0.5, 0.25):
-                self._set({n: v + length * change[n] for n, v in base.items()})
+                self.set({n: v + length * change[n] for n, v in base.items()})
                 gain = before - self._objective(data, on_data)
                 if gain > 0:
                     promised = length * slope - length**2 * curvature / 2
@@ -221,7 +236,7 @@ class _Problem:
                     follow = tried / 3 if good else tried * 3 if poor else tried
                     return min(max(follow, _DAMPINGS[0]), _DAMPINGS[1]), solution.residual, used
             tried *= 10
-        self._set(base)
+        self.set(base)
         return damping, 0.0, used
 
     def _solve(self, operator: FisherOperator, right: Tensor, free: Tensor, damping: float) -> Solution:
@@ -258,17 +273,19 @@ class _Problem:
             keep_activations=True,
         )
 
-    def _values(self) -> dict[str, Tensor]:
+    def values(self) -> dict[str, Tensor]:
+        """Copies of the parameters that move."""
         return {n: p.detach().clone() for n, p in self.model.named_parameters() if n in self.moving}
 
-    def _set(self, values: Mapping[str, Tensor]) -> None:
+    def set(self, values: Mapping[str, Tensor]) -> None:
+        """Put parameters in place."""
         with torch.no_grad():
             for n, p in self.model.named_parameters():
                 if n in values:
                     p.copy_(values[n])
 
     def _free(self, operator: FisherOperator, masks: Masks) -> Tensor:
-        values = self._values()
+        values = self.values()
         return operator.flatten(
             {n: masks[n].to(v.dtype) if n in masks else torch.ones_like(v) for n, v in values.items()}
         )

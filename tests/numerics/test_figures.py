@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from numerics import autoencoder, figures, mnist
-from numerics.pruning.experiments import Row
+from numerics.pruning.rows import Row
 from symrg.errors import DataError
 
 ROWS = [Row(rule, c, n, 100, e, e) for rule in ("fisher", "random") for c, n, e in ((0.0, 0, 0.03), (0.1, 60, 0.05))]
