@@ -87,7 +87,7 @@ def _passage(generator: Generator, source: np.ndarray) -> np.ndarray:
     """u with L^T u = -source."""
     if generator.grid.dimension == 1 and not generator.grid.axes[0].sides.periodic:
         forward, backward, loss = generator.flat(0)
-        open_ends = (loss[0] > 0, loss[-1] > 0)
+        open_ends = (loss[0] > 0, loss[-1] > 0) if np.count_nonzero(loss) == 1 else ()
         if open_ends == (False, True):
             return _one_sided(forward[:-1], backward[:-1], loss[-1], source)
         if open_ends == (True, False):

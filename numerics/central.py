@@ -23,7 +23,7 @@ import numpy as np
 from numerics.central_kernels import CENTRE, FIRST, SECOND, chebyshev_exponential
 from numerics.coefficients import central_components, evaluate
 from numerics.grid import Grid
-from numerics.problem import Problem
+from numerics.problem import KEPT_CELLS, Problem
 from numerics.stepping import Record, adaptive
 from symrg.errors import InvalidGrid, SolverFailure
 
@@ -182,6 +182,14 @@ def evolve_central(
 
 
 def _operator(problem: Problem, time: float) -> CentralOperator:
+    if problem.equation.autonomous and problem.grid.size <= KEPT_CELLS:
+        if problem.central is None:
+            problem.central = _made(problem, time)
+        return problem.central
+    return _made(problem, time)
+
+
+def _made(problem: Problem, time: float) -> CentralOperator:
     grid, n = problem.grid, problem.grid.dimension
     component = central_components(problem.equation)
     x = problem.equation.coordinates

@@ -134,7 +134,7 @@ def evaluate(
     used = [p if d else p[tuple(slice(0, 1) for _ in p.shape)] for p, d in zip(points, component.depends)]
     with np.errstate(all="ignore"):
         results = component.kernel(*used, time, *values)
-    results = [np.asarray(r, dtype=float) for r in results]
+    results = [real_values(r, f"{name} = {e}") for r, name, e in zip(results, names, component.expressions)]
     for name, expression, value in zip(names, component.expressions, results):
         if not np.all(np.isfinite(value)):
             where = np.argwhere(~np.isfinite(np.broadcast_to(value, np.broadcast_shapes(*(u.shape for u in used)))))[0]
@@ -147,6 +147,20 @@ def evaluate(
                 f"{_listed(values)}; choose a domain or parameter values where the equation is defined"
             )
     return results
+
+
+def real_values(given: Any, what: str) -> np.ndarray:
+    """An array of floats; complex numbers are refused, not cut to their real parts.
+
+    Raises:
+        InvalidEquation: a value has an imaginary part.
+    """
+    array = np.asarray(given)
+    if np.iscomplexobj(array):
+        if np.any(array.imag != 0):
+            raise InvalidEquation(f"{what} is complex; drift and diffusion are real: mend the formula or the domain")
+        array = array.real
+    return np.asarray(array, dtype=float)
 
 
 def _listed(values: Sequence[float]) -> str:

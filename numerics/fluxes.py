@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,8 @@ class Direction:
         step: the direction v.
         forward: rate of mass from cell x to x + v.
         backward: rate of mass from x + v to x, stored at x.
-        loss: rate at which mass leaves cell x through absorbing sides along this direction.
+        loss: rate at which mass leaves cell x through absorbing sides along this direction. Beside a side on which the
+            diffusion vanishes the second cell has a negative one, see `_exit`.
         excess: numerical diffusion of the edge at x relative to the physical one, (Pe / 2) coth(Pe / 2) - 1;
             None where the direction has no diffusion.
         speed: where it has none, the velocity in cells per unit time at the upper face of every cell, and at the lower
@@ -152,6 +154,49 @@ class Generator:
         ]
 
     @cached_property
+    def along_axes(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Rates along each axis of a separable generator."""
+        return [
+            (np.array(d.forward).ravel(), np.array(d.backward).ravel(), np.array(d.loss).ravel())
+            for d in self.directions
+        ]
+
+    @cached_property
+    def inverse_stationary(self) -> list[np.ndarray | None]:
+        """1 / pi along each axis of a separable generator, pi being in detailed balance with sum 1; None if none is."""
+        found: list[np.ndarray | None] = []
+        for axis, (forward, backward, loss) in zip(self.grid.axes, self.along_axes):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                steps = np.log(forward[: axis.cells - 1]) - np.log(backward[: axis.cells - 1])
+                logarithm = np.concatenate([[0.0], np.cumsum(np.broadcast_to(steps, (axis.cells - 1,)))])
+                logarithm -= logarithm.max()
+                inverse = np.exp(-logarithm) * np.exp(logarithm).sum()
+            ok = np.all(np.isfinite(logarithm)) and loss.min() >= 0 and not axis.sides.periodic
+            found.append(inverse if ok else None)
+        return found
+
+    @cached_property
+    def numerical(self) -> list[tuple[np.ndarray, dict[int, np.ndarray]]]:
+        """For each direction with diffusion, in every cell, what the mesh adds.
+
+        The numerical diffusion relative to the physical one, and for each axis the rate at which it adds to the
+        variance.
+        """
+        grid, found = self.grid, []
+        for direction in self.directions:
+            if direction.excess is None:
+                continue
+            added = (direction.forward + direction.backward) * direction.excess / (1 + direction.excess)
+            rates = {}
+            for k, axis in enumerate(grid.axes):
+                if direction.step[k]:
+                    lengths = (direction.step[k] * axis.widths) ** 2
+                    laid = lengths.reshape([-1 if j == k else 1 for j in range(grid.dimension)])
+                    rates[k] = np.broadcast_to(added * laid, grid.shape).ravel()
+            found.append((np.broadcast_to(direction.excess, grid.shape).ravel(), rates))
+        return found
+
+    @cached_property
     def fastest(self) -> float:
         """The largest rate at which a cell loses mass along one direction."""
         return max(float(np.max(d.forward) + np.max(d.backward) + np.max(d.loss)) for d in self.directions)
@@ -231,6 +276,15 @@ def _along_axis(coefficients: Coefficients, grid: Grid, k: int, time: float, val
         shape[k] = -1
         return a.reshape(shape)
 
+    exits: list[tuple[np.ndarray, np.ndarray] | None] = []
+    for is_open, cell in zip(open_sides, (0, -1)):
+        if is_open:
+            side = 1 + len(exits)
+            near = None if degenerate else rest[(0 if cell == 0 else points - 1) * len(spans) + side][1]
+            if near is not None and np.any(near < 0.2 * middle[side][1]):
+                exits.append(_exit(component, grid, k, cell, near, time, values))
+            else:
+                exits.append(None)
     results: list[tuple[np.ndarray, np.ndarray, np.ndarray | None]] = []
     for s, (low, high) in enumerate(spans):
         b, diffusion = middle[s]
@@ -245,6 +299,9 @@ def _along_axis(coefficients: Coefficients, grid: Grid, k: int, time: float, val
             )
             peclet = peclet * length
             conductance = diffusion / length
+            if any(e is not None for e in exits):
+                # the harmonic mean of D is exact where D is linear and b constant: near a side with an exit
+                conductance = 1 / (length * sum(w / rest[q * len(spans) + s][1] for q, w in enumerate(weights)))
             if not (np.all(np.isfinite(peclet)) and np.all(diffusion > 0)):
                 peclet = np.where(np.isfinite(peclet), peclet, b * length / diffusion)
         results.append(_fitted(peclet, conductance, b, diffusion))
@@ -262,7 +319,24 @@ def _along_axis(coefficients: Coefficients, grid: Grid, k: int, time: float, val
     side = 1
     for is_open, cell, outward in ((open_sides[0], 0, 1), (open_sides[1], -1, 0)):
         if is_open:
-            rate = results[side][outward] / widths[cell]
+            if (exit_ := exits[side - 1]) is not None:
+                # the density on the side is extrapolated from two cells: p_0 + r (p_0 - p_1)
+                vanishing, outflow = exit_
+                second = 1 if cell == 0 else -2
+                r = abs(axis.centres[cell] - axis.faces[cell]) / abs(axis.centres[second] - axis.centres[cell])
+                here: tuple[Any, ...] = (slice(None),) * k
+                extra = np.where(vanishing, r * outflow / widths[second], 0.0)
+                inward = backward if cell == 0 else forward
+                full = [axis.cells if j == k else max(m, extra.shape[j]) for j, m in enumerate(inward.shape)]
+                inward = np.broadcast_to(inward, full).copy()
+                edge = 0 if cell == 0 else axis.cells - 2
+                inward[(*here, edge)] += extra[(*here, 0)]
+                forward, backward = (forward, inward) if cell == 0 else (inward, backward)
+                rate = np.where(vanishing, (1 + r) * outflow, results[side][outward]) / widths[cell]
+                loss = np.broadcast_to(loss, full if loss.ndim == len(full) else loss.shape).copy()
+                loss[(*here, second)] -= extra[(*here, 0)]
+            else:
+                rate = results[side][outward] / widths[cell]
             target = [
                 np.broadcast_shapes(loss.shape, rate.shape)[j] if j != k else axis.cells for j in range(grid.dimension)
             ]
@@ -272,6 +346,28 @@ def _along_axis(coefficients: Coefficients, grid: Grid, k: int, time: float, val
     step = tuple(int(j == k) for j in range(grid.dimension))
     speed = _face_speeds(coefficients, grid, k, time, values) if degenerate else None
     return Direction(step, forward, backward, loss, excess, speed)
+
+
+def _exit(
+    component: Component, grid: Grid, k: int, cell: int, near: np.ndarray, time: float, values: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Where the diffusion vanishes on an absorbing side, and the speed at which mass leaves there.
+
+    There the density does not vanish: with D ~ x and b = mu - dD/dx at x = 0 the solution that does not come back is
+    finite and carries the current b p (Feller's exit boundary); where b points inwards the side is out of reach.
+
+    Source: Feller, Ann. of Math. 54 (1951) 173.
+    """
+    axis = grid.axes[k]
+    face = axis.faces[:1] if cell == 0 else axis.faces[-1:]
+    try:
+        ((b, diffusion),) = _at(component, grid, k, [face], time, values, 1)
+    except InvalidEquation:
+        return None  # not defined on the side itself: the fitted rate stands
+    vanishing = diffusion <= 1e-10 * near
+    if not vanishing.any():
+        return None
+    return vanishing, np.maximum(-b if cell == 0 else b, 0.0)
 
 
 def _face_speeds(
@@ -381,21 +477,15 @@ def coarse_mesh(generator: Generator, mass: np.ndarray) -> tuple[float, np.ndarr
         The numerical diffusion relative to the physical one (of the worst direction), and the rate at which it adds to
         the variance along each axis.
     """
-    grid = generator.grid
-    worst, growth = 0.0, np.zeros(grid.dimension)
     total = float(mass.sum())
     if total <= 0:
-        return worst, growth
-    for direction in generator.directions:
-        if direction.excess is None:
-            continue
-        worst = max(worst, float((mass * direction.excess).sum()) / total)
-        added = (direction.forward + direction.backward) * direction.excess / (1 + direction.excess)
-        for k, axis in enumerate(grid.axes):
-            if direction.step[k]:
-                lengths = (direction.step[k] * axis.widths) ** 2
-                laid = lengths.reshape([-1 if j == k else 1 for j in range(grid.dimension)])
-                growth[k] += float((mass * added * laid).sum()) / total
+        return 0.0, np.zeros(generator.grid.dimension)
+    flat = np.ascontiguousarray(mass).ravel()
+    worst = max((float(np.dot(flat, excess)) for excess, _ in generator.numerical), default=0.0) / total
+    growth = np.zeros(generator.grid.dimension)
+    for _, added in generator.numerical:
+        for k, rate in added.items():
+            growth[k] += float(np.dot(flat, rate)) / total
     return worst, growth
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,7 @@ from symrg.fokker_planck import FokkerPlanck
 
 RESOLVED = 1e-6  # relative difference of mass between values at the centres and cell averages that counts as none
 MOST_BOXES = 2_000_000  # boxes that the averages of a rough density are refined to at once
+LOOKS = 6  # how often the centre and the width of an initial density are looked for
 LOST = 1e-2  # share of a normalised density that may lie off the grid
 
 
@@ -46,7 +48,9 @@ def project(
         return _checked_expression(expression, equation, grid, start, frozenset()).copy()
     elif callable(initial):
         try:
-            density = np.broadcast_to(np.asarray(initial(*grid.mesh()), dtype=float), grid.shape).copy()
+            density = np.broadcast_to(_real(initial(*grid.mesh())), grid.shape).copy()
+        except InvalidState:
+            raise
         except (TypeError, ValueError) as reason:
             raise InvalidState(
                 f"the initial function gave no array of shape {grid.shape} for the coordinate arrays: {reason}"
@@ -55,7 +59,9 @@ def project(
         raise InvalidState("the initial state is missing: give initial=expression, function or array")
     else:
         try:
-            density = np.array(initial, dtype=float)
+            density = np.array(_real(initial))
+        except InvalidState:
+            raise
         except (TypeError, ValueError):
             raise InvalidState(
                 f"the initial state is a {type(initial).__name__}; expected a SymPy expression, a function or an array"
@@ -79,17 +85,17 @@ def checked(density: np.ndarray, grid: Grid) -> np.ndarray:
     Raises:
         InvalidState: it is not.
     """
-    if not np.all(np.isfinite(density)):
+    lowest, highest = float(density.min()), float(density.max())  # nan if any value is
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
         cell = int(np.flatnonzero(~np.isfinite(density.ravel()))[0])
         raise InvalidState(f"the initial density is {density.ravel()[cell]} at {grid.point(cell)}; it must be finite")
-    lowest = float(density.min())
-    if lowest < -1e-12 * float(density.max()) or (lowest < 0 and density.max() <= 0):
+    if lowest < -1e-12 * highest or (lowest < 0 and highest <= 0):
         raise InvalidState(
             f"the initial density is negative ({lowest:.6g}) at {grid.point(int(density.argmin()))}; a density is not"
         )
-    density = np.maximum(density, 0.0)
-    with np.errstate(over="ignore"):
-        mass = float((density * grid.volumes).sum())
+    if lowest < 0:
+        density = np.maximum(density, 0.0)
+    mass = float(np.vdot(density, grid.volumes))
     if not mass > 1e-280 or not np.isfinite(mass):
         raise InvalidState(
             f"the initial density has mass {mass:.3g} on the grid; is it off the domain, or narrower than a cell?"
@@ -115,9 +121,23 @@ def _function(
     def function(points: Sequence[np.ndarray]) -> np.ndarray:
         with np.errstate(all="ignore"):
             (value,) = kernel(*points, start, *values)
-        return np.asarray(value, dtype=float)
+        return _real(value)
 
     return function
+
+
+def _real(given: Any) -> np.ndarray:
+    """An array of floats.
+
+    Raises:
+        InvalidState: a value has an imaginary part.
+    """
+    array = np.asarray(given)
+    if np.iscomplexobj(array):
+        if np.any(array.imag != 0):
+            raise InvalidState("the initial density is complex; a density is real and not negative")
+        array = array.real
+    return np.asarray(array, dtype=float)
 
 
 def _from_expression(
@@ -243,20 +263,48 @@ def spread_of(
     if not isinstance(initial, sympy.Expr) or initial.has(sympy.DiracDelta):
         return {}
     function = _function(initial, equation, start, parameters)
-    count = {1: 4096, 2: 512, 3: 96}[equation.dimension]
+    found: dict[sympy.Symbol, Spread] = {}
+    # the first look spans ten decades; the next ones look closer around what was found, until nothing changes
+    for _ in range(LOOKS):
+        before, found = found, _seen_from(function, equation, domain, found)
+        if not found and equation.dimension == 1:
+            found = _seen_from(function, equation, domain, {}, 2**20)
+        settled = found.keys() == before.keys() and all(
+            abs(found[c].scale - before[c].scale) <= 1e-2 * found[c].scale for c in found
+        )
+        if settled:
+            break
+    return found
+
+
+def _seen_from(
+    function: Any,
+    equation: FokkerPlanck,
+    domain: Mapping[Any, Any],
+    known: Mapping[sympy.Symbol, Spread],
+    count: int | None = None,
+) -> dict[sympy.Symbol, Spread]:
+    """Mean and deviation by a sum over points that are dense around what is known."""
+    count = count or {1: 65536, 2: 1024, 3: 128}[equation.dimension]
     lines, widths = [], []
     for c in equation.coordinates:
         low, high = float(domain[c][0]), float(domain[c][-1])
         u = (np.arange(count) + 0.5) / count
-        if np.isinf(low) and np.isinf(high):
-            v = 14 * (2 * u - 1)
+        if c in known and known[c].scale < 0.1 * (abs(known[c].centre) + known[c].scale):
+            v = 12 * (2 * u - 1)
+            width = 0.1 * known[c].scale
+            x, dx = known[c].centre + width * np.sinh(v), width * np.cosh(v)
+            inside = (x > low) & (x < high)
+            x, dx = np.where(inside, x, known[c].centre), np.where(inside, dx, 0.0)
+        elif np.isinf(low) and np.isinf(high):
+            v = 24 * (2 * u - 1)
             x, dx = 1e-3 * np.sinh(v), 1e-3 * np.cosh(v)
         elif np.isinf(low) or np.isinf(high):
-            v = 10 * (2 * u - 1)
+            v = 16 * (2 * u - 1)
             x = low + np.exp(v) if np.isinf(high) else high - np.exp(v)
             dx = np.exp(v)
         else:
-            x, dx = low + (high - low) * u, np.ones(count)
+            x, dx = low + (high - low) * u, np.full(count, (high - low) / count)
         lines.append(x)
         widths.append(dx)
     values = np.nan_to_num(np.broadcast_to(function(broadcast(lines)), (count,) * len(lines)), nan=0.0, posinf=0.0)
@@ -270,6 +318,8 @@ def spread_of(
         if total > 0:
             mean = float((marginal * x).sum() / total)
             deviation = float(np.sqrt(max((marginal * (x - mean) ** 2).sum() / total, 0.0)))
+            if not deviation > 0:  # one point alone: narrower than the points are apart
+                deviation = float(np.interp(mean, x, np.gradient(x))) if np.all(np.diff(x) > 0) else 0.0
             if deviation > 0:
                 found[c] = Spread(mean, deviation, 1e4 * deviation)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -34,6 +35,7 @@ class Problem:
     Attributes:
         unbounded: whether an axis is infinite.
         rough: what the initial state says about the infinite axes.
+        central: the operator of the high-order scheme, kept for the next solve.
     """
 
     equation: FokkerPlanck
@@ -42,6 +44,7 @@ class Problem:
     values: tuple[float, ...]
     unbounded: bool = False
     rough: dict[sympy.Symbol, Spread] = field(default_factory=dict)
+    central: Any = None
 
     def generator(self, time: float) -> Generator:
         """The discrete generator at a time."""
@@ -50,7 +53,7 @@ class Problem:
         return _kept_generator(self.coefficients, self.grid, self.values)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=24)
 def _kept_generator(coefficients: Coefficients, grid: Grid, values: tuple[float, ...]) -> Generator:
     """The generator of an autonomous equation, kept for the next solve with the same grid and parameters."""
     return generator(coefficients, grid, 0.0, values)
@@ -65,6 +68,10 @@ def _known_symbols(equation: FokkerPlanck, initial: Any) -> tuple[sympy.Symbol, 
     return tuple(known)
 
 
+_PROBLEMS: OrderedDict[tuple[Any, ...], Problem] = OrderedDict()
+_MOST_PROBLEMS = 16
+
+
 def make_problem(
     equation: Any,
     domain: Any,
@@ -76,7 +83,7 @@ def make_problem(
     states: int = 1,
     spread: dict[sympy.Symbol, Spread] | None = None,
 ) -> Problem:
-    """Check the arguments of a task and build what it needs.
+    """Check the arguments of a task and build what it needs; what was checked last is remembered by its content.
 
     Args:
         equation: FokkerPlanck in one to three dimensions.
@@ -93,6 +100,46 @@ def make_problem(
         InvalidEquation: not a FokkerPlanck, too many dimensions, parameters without a value or unknown ones.
         InvalidGrid: domain, shape or boundary do not fit, or the arrays would not fit into memory.
     """
+    if parameters or spread or isinstance(initial, sympy.Basic) or states > 1000:
+        return _made(equation, domain, shape, boundary, parameters, initial, start, states, spread)
+    try:
+        # hashing a SymPy equation takes longer than a small solve: its identity stands for it, and is checked
+        key = (id(equation), _content(domain), shape if isinstance(shape, int) else tuple(shape), _content(boundary))
+        known = _PROBLEMS.get(key)
+    except TypeError:
+        return _made(equation, domain, shape, boundary, parameters, initial, start, states, spread)
+    if known is None or known.equation is not equation:
+        known = _made(equation, domain, shape, boundary, parameters, initial, start, states, spread)
+        if known.unbounded or known.grid.size > KEPT_CELLS:
+            return known
+        _PROBLEMS[key] = known
+        while len(_PROBLEMS) > _MOST_PROBLEMS:
+            _PROBLEMS.popitem(last=False)
+    return known
+
+
+def _content(given: Any) -> Any:
+    """What a domain or boundary says, hashable and with the types of its numbers; TypeError for arrays."""
+    if isinstance(given, Mapping):
+        return tuple((name, type(name), _content(value)) for name, value in given.items())
+    if isinstance(given, (tuple, list)):
+        return tuple(value if type(value) in (int, float, str) else (type(value), value) for value in given)
+    hash(given)
+    return given
+
+
+def _made(
+    equation: Any,
+    domain: Any,
+    shape: Any,
+    boundary: Any,
+    parameters: Mapping[Any, Any] | None,
+    initial: Any = None,
+    start: float = 0.0,
+    states: int = 1,
+    spread: dict[sympy.Symbol, Spread] | None = None,
+) -> Problem:
+    """See `make_problem`."""
     if not isinstance(equation, FokkerPlanck):
         raise InvalidEquation(f"expected a FokkerPlanck equation, given {type(equation).__name__}")
     if equation.dimension > 3:

@@ -201,7 +201,7 @@ def _spared(problem: Any) -> list[tuple[str, str]]:
     elif separable:
         unused = ("exponential", "strang_step")
     else:
-        unused = ("exponential", "magnus_step", "axis_rates")
+        unused = ("exponential", "magnus_step", "departure")
     return spared + [("numerics.stepping", n) for n in unused]
 
 

@@ -386,3 +386,44 @@ def test_bad_input_is_refused_with_the_reason(change, error_class, words):
 def test_bad_coefficients_are_refused_with_the_point(drift, diffusion, words):
     with pytest.raises(symrg.errors.InvalidEquation, match=words):
         solve(FokkerPlanck((x,), [drift], [[diffusion]], time=t), **{**GOOD, "shape": 64, "parameters": {}})
+
+
+@pytest.mark.parametrize(("coefficients", "rate"), [((1, 0), 1), ((1, sp.Rational(1, 2)), None)])
+def test_genetic_drift_leaves_through_sides_without_diffusion(coefficients, rate):
+    # d_t p = (x (1 - x) p / 2)'': Gegenbauer modes 1 and 1 - 2 x decay at rates 1 and 3 (Kimura, PNAS 41 (1955) 144)
+    equation = FokkerPlanck((x,), [0], [[x * (1 - x) / 2]], time=t)
+    a, b = coefficients
+    errors = []
+    for n in (64, 256):
+        result = solve(equation, {x: (0, 1)}, n, a + b * (1 - 2 * x) + 0 * x, [0.4], boundary="absorbing")
+        exact = float(a) * np.exp(-0.4) + float(b) * np.exp(-1.2) * (1 - 2 * result.x.values)
+        errors.append(float(np.abs(result.values[0] - exact).sum()) / n)
+    assert errors[0] < 1e-3
+    assert 1.2 < np.log(errors[0] / errors[1]) / np.log(4) < 2.3
+
+
+def test_a_side_out_of_reach_loses_nothing():
+    # geometric motion never reaches zero, and neither does the square-root process with 2 k theta > sigma^2
+    for drift, diffusion in ((x / 10, x**2 / 8), (2 * (1 - x), x / 8)):
+        equation = FokkerPlanck((x,), [drift], [[diffusion]], time=t)
+        initial = sp.exp(-((x - 1) ** 2) * 50) * sp.sqrt(50 / sp.pi)
+        result = solve(equation, {x: (0, 6)}, 200, initial, [0.5], boundary={x: ("absorbing", "reflecting")})
+        assert result.attrs["mass"][0] == pytest.approx(1, abs=1e-6)
+
+
+def test_complex_coefficients_and_densities_are_refused():
+    good = FokkerPlanck((x,), [-x], [[1]], time=t)
+    with pytest.raises(symrg.errors.InvalidState, match="complex"):
+        solve(good, {x: (-1, 1)}, 16, np.full(16, 1 + 1j), [0.1])
+    with pytest.raises(symrg.errors.InvalidEquation, match="complex"):
+        solve(FokkerPlanck((x,), [sp.I * x], [[1]], time=t), {x: (-1, 1)}, 16, np.ones(16), [0.1])
+
+
+def test_an_initial_state_far_away_is_found_on_the_infinite_line():
+    equation = FokkerPlanck((x,), [0], [[1]], time=t)
+    for place in (1000, -40000):
+        initial = sp.exp(-((x - place) ** 2)) / sp.sqrt(sp.pi)
+        result = solve(equation, {x: (-sp.oo, sp.oo)}, 128, initial, [0.5])
+        centres = result.x.values
+        exact = np.exp(-((centres - place) ** 2) / 3) / np.sqrt(3 * np.pi)
+        assert float((np.abs(result.values[0] - exact) * np.gradient(centres)).sum()) < 5e-3
