@@ -20,7 +20,7 @@ reproduce: $(STAMP)  ## the main job: derive, verify, solve, train, prune, repor
 	$(BIN)/symrg reproduce
 
 test: $(STAMP)  ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(STAMP)  ## lint, types, import arrows
 	$(BIN)/ruff check .
