@@ -9,8 +9,10 @@ from typing import Any
 import sympy as sp
 
 from symrg.budget import Budget, Declined
-from symrg.differential_field import DifferentialField, RationalFunction, inverse, short_form
+from symrg.differential_field import DifferentialField, RationalFunction
 from symrg.errors import InvalidMetric, NoClosedForm, NotExponentialFamily
+from symrg.field_matrices import inverse
+from symrg.short_form import short_form
 
 Limit = float | Budget | None
 Square = list[list[RationalFunction]]

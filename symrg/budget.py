@@ -19,6 +19,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from sympy.polys.polyerrors import BasePolynomialError
+
 from symrg.errors import NoClosedForm
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ _CANNOT = (
     AttributeError,
     RecursionError,
     LookupError,
+    BasePolynomialError,
 )
 
 DEFAULT_SECONDS: ContextVar[float] = ContextVar("symrg default budget", default=10.0)
@@ -252,15 +255,7 @@ class Budget:
             outcome = f"declined: {reason}"
         except NoClosedForm:
             outcome = "no closed form"
-        except (
-            NotImplementedError,
-            ValueError,
-            TypeError,
-            ArithmeticError,
-            AttributeError,
-            RecursionError,
-            LookupError,
-        ) as e:
+        except _CANNOT as e:
             outcome = _brief(e)
         except Exception as e:
             if not _raised_by_sympy(e):

@@ -18,8 +18,8 @@ import sympy as sp
 from sympy import S
 
 from symrg.budget import Budget
-from symrg.differential_field import short_form
 from symrg.errors import InvalidModel, NoClosedForm
+from symrg.short_form import short_form
 from symrg.typesetting import Typeset, latex
 
 Limit = float | Budget | None

@@ -13,7 +13,8 @@ from typing import Any
 
 import sympy as sp
 
-from symrg.differential_field import DifferentialField, RationalFunction, determinant, inverse
+from symrg.differential_field import DifferentialField, RationalFunction
+from symrg.field_matrices import determinant, inverse
 
 
 class Calculus:

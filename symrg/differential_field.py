@@ -11,33 +11,13 @@ here: the roots, and sine and cosine of one angle.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import lcm
 from typing import Any
 
 import sympy as sp
-from flint import Ordering, fmpq, fmpq_mat, fmpz_mat, fmpz_mpoly_ctx
+from flint import Ordering, fmpz_mpoly_ctx
 
-_TRIGONOMETRIC = (sp.sin, sp.cos)
-_HYPERBOLIC = (sp.sinh, sp.cosh)
-_TO_SINE = (sp.tan, sp.cot, sp.sec, sp.csc)
-_BESSEL = (sp.besseli, sp.besselj, sp.bessely, sp.besselk)
-_CANNOT = (sp.PolynomialError, NotImplementedError, TypeError, ValueError, LookupError, ZeroDivisionError)
-_TO_SINH = (sp.tanh, sp.coth, sp.sech, sp.csch)
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A generator of the field.
-
-    `kind` is "plain" (base**(1/root), with base a symbol or a function), "root" (base**(1/root), bound by
-    generator**root = base), "power" (base**exponent), "angle" (tan of half the exponent) or "hyperbolic" (tanh).
-    """
-
-    kind: str
-    base: Any
-    exponent: Any = None
-    root: int = 1
+from symrg.kernels import HYPERBOLIC, TRIGONOMETRIC, Kernel, Lattice, prepare, root_base, slope_of
 
 
 class RationalFunction:
@@ -113,7 +93,7 @@ class DifferentialField:
             keys = [*self._roots, *((*group, u) for group, known in self._arguments.items() for u in known)]
             new = [key for key in keys if key not in done]
             done.update(new)
-            fresh = [d for key in new for x in self.coordinates if (d := _slope_of(key, x)) is not None and d != 0]
+            fresh = [d for key in new for x in self.coordinates if (d := slope_of(key, x)) is not None and d != 0]
         self._lattices = {group: Lattice(list(known)) for group, known in self._arguments.items()}
         self._kernels = self._order_kernels()
         self._index = {(k.kind, k.base, k.exponent): i for i, k in enumerate(self._kernels)}
@@ -163,8 +143,8 @@ class DifferentialField:
                 self._note(kind, root_base(base), number.q)
             if rest != 0:
                 self._note_argument("power", base, rest)
-        elif isinstance(e, (*_TRIGONOMETRIC, *_HYPERBOLIC)):
-            self._note_argument("angle" if isinstance(e, _TRIGONOMETRIC) else "hyperbolic", None, e.args[0])
+        elif isinstance(e, (*TRIGONOMETRIC, *HYPERBOLIC)):
+            self._note_argument("angle" if isinstance(e, TRIGONOMETRIC) else "hyperbolic", None, e.args[0])
         elif e is sp.I:
             self._note("root", sp.S.NegativeOne, 2)
         else:
@@ -275,10 +255,10 @@ class DifferentialField:
             return product
         if isinstance(e, sp.exp) or e.is_Pow:
             return self._convert_power(*e.as_base_exp()) if e.is_Pow else self._powers(sp.E, e.args[0])
-        if isinstance(e, _TRIGONOMETRIC):
+        if isinstance(e, TRIGONOMETRIC):
             cosine, sine = self._circle(e.args[0], "angle")
             return sine if isinstance(e, sp.sin) else cosine
-        if isinstance(e, _HYPERBOLIC):
+        if isinstance(e, HYPERBOLIC):
             cosine, sine = self._circle(e.args[0], "hyperbolic")
             return sine if isinstance(e, sp.sinh) else cosine
         if e is sp.I:
@@ -351,7 +331,7 @@ class DifferentialField:
         g = self._generator(i)
         if kernel.kind == "plain" and kernel.base == x:
             return (self.one / g ** (kernel.root - 1)).scaled(1, kernel.root)
-        inner = _slope_of((kernel.kind, kernel.base, kernel.exponent), x)
+        inner = slope_of((kernel.kind, kernel.base, kernel.exponent), x)
         if inner is None or inner == 0:
             return self.zero
         slope = self._convert(inner)
@@ -456,196 +436,3 @@ class DifferentialField:
         if kernel.kind == "power":
             return sp.Pow(kernel.base, kernel.exponent * n)
         return sp.Pow(kernel.base, sp.Rational(n, kernel.root))
-
-
-def prepare(expression: sp.Expr) -> sp.Expr:
-    """The expression in the functions that the field knows, special functions shifted to the same arguments."""
-    e = sp.sympify(expression)
-    if e.has(sp.Float):
-        e = sp.nsimplify(e, rational=True)
-    if e.has(*_TO_SINE):
-        e = e.replace(lambda a: isinstance(a, _TO_SINE), _by_sine)
-    if e.has(*_HYPERBOLIC, *_TO_SINH):
-        if e.has(sp.exp):
-            e = e.rewrite(sp.exp)
-        else:
-            e = e.replace(lambda a: isinstance(a, _TO_SINH), _by_sine)
-    if e.has(sp.log):
-        e = sp.expand_log(e)
-    if e.has(sp.gamma, sp.loggamma, sp.polygamma, sp.besseli, sp.besselj, sp.besselk, sp.factorial):
-        e = sp.expand_func(e)
-        e = e.replace(lambda a: isinstance(a, _BESSEL), _bessel_of_low_order)
-    return sp.expand_power_base(e) if e.has(sp.Pow) else e
-
-
-def _bessel_of_low_order(a: sp.Expr) -> sp.Expr:
-    """By the recurrence in the order, in those of orders with rational part in [0, 2)."""
-    order, z = a.args
-    if isinstance(a, sp.besselk) and order.could_extract_minus_sign():
-        order = -order
-    step = order.as_coeff_Add()[0]
-    if not step.is_Rational or 0 <= step < 2:
-        return a.func(order, z)
-    if step >= 2:
-        middle, sign = order - 1, 1
-    else:
-        middle, sign = order + 1, -1
-    near, far = (_bessel_of_low_order(a.func(middle - sign * k, z)) for k in (0, 1))
-    slope = 2 * middle / z * near
-    if isinstance(a, sp.besselk):
-        return far + sign * slope
-    return far - sign * slope if isinstance(a, sp.besseli) else slope - far
-
-
-def _by_sine(a: sp.Expr) -> sp.Expr:
-    u = a.args[0]
-    s, c = (sp.sin(u), sp.cos(u)) if isinstance(a, _TO_SINE) else (sp.sinh(u), sp.cosh(u))
-    names = {"tan": s / c, "cot": c / s, "sec": 1 / c, "csc": 1 / s}
-    return names[{"sech": "sec", "csch": "csc"}.get(a.func.__name__, a.func.__name__.rstrip("h"))]
-
-
-def _slope_of(key: tuple[str, Any, Any], x: sp.Symbol) -> sp.Expr | None:
-    """What the derivative of a kernel by x needs: of the base, the argument or the exponent's logarithm."""
-    kind, base, argument = key
-    if kind == "power":
-        return prepare(sp.diff(argument * sp.log(base), x)) if base.has(x) or argument.has(x) else None
-    subject = argument if kind in ("angle", "hyperbolic") else base
-    return prepare(sp.diff(subject, x)) if subject.has(x) and not subject.is_Symbol else _unit(subject, x, kind)
-
-
-def _unit(subject: sp.Expr, x: sp.Symbol, kind: str) -> sp.Expr | None:
-    return sp.S.One if subject == x and kind != "plain" else None
-
-
-class Lattice:
-    """A basis over the integers of some arguments, so that exp(x), exp(2 x) and exp(x/2 + y) share generators."""
-
-    def __init__(self, arguments: Sequence[sp.Expr]):
-        terms: dict[Any, int] = {}
-        for argument in arguments:
-            for _, u in rational_terms(argument):
-                terms.setdefault(u, len(terms))
-        self._terms = terms
-        rows = [self._row(a) for a in arguments]
-        scale = lcm(*(int(c.q) for row in rows for c in row))
-        reduced = fmpz_mat([[int(c * scale) for c in row] for row in rows]).hnf()
-        nonzero = [list(r) for r in reduced.tolist() if any(r)]
-        if len(nonzero) > 1:
-            nonzero = [list(r) for r in fmpz_mat(nonzero).lll().tolist()]
-        self._rows = fmpq_mat([[fmpq(int(c), scale) for c in row] for row in nonzero])
-        self._gram = (self._rows * self._rows.transpose()).inv()
-        keys = list(terms)
-        self.basis = [sp.Add(*(sp.Rational(int(c), scale) * u for c, u in zip(row, keys))) for row in nonzero]
-
-    def _row(self, argument: sp.Expr) -> list[sp.Rational]:
-        row = [sp.S.Zero] * len(self._terms)
-        for c, u in rational_terms(argument):
-            if u not in self._terms:
-                raise LookupError(f"{argument} is no combination of the field's arguments: {u} is new")
-            row[self._terms[u]] = c
-        return row
-
-    def coordinates(self, argument: sp.Expr) -> list[tuple[int, sp.Expr]]:
-        """(integer, basic argument) for each basic argument that occurs.
-
-        Raises:
-            LookupError: the argument is no integer combination of the basis.
-        """
-        v = fmpq_mat([[fmpq(int(c.p), int(c.q)) for c in self._row(argument)]])
-        found = v * self._rows.transpose() * self._gram
-        numbers = found.tolist()[0]
-        if found * self._rows != v or any(c.q != 1 for c in numbers):
-            raise LookupError(f"{argument} is no integer combination of {self.basis}")
-        return [(int(c.p), u) for c, u in zip(numbers, self.basis) if c]
-
-
-def rational_terms(argument: sp.Expr) -> list[tuple[sp.Rational, sp.Expr]]:
-    """(rational coefficient, rest) for each term of the expanded sum."""
-    return [term.as_coeff_Mul(rational=True) for term in sp.Add.make_args(sp.expand(argument))]
-
-
-def root_base(base: sp.Expr) -> sp.Expr:
-    """The base of a root in one standard form, so that equal roots share a generator."""
-    if base.is_Number:
-        return base
-    top, bottom = sp.fraction(sp.together(base))
-    return sp.expand(top) / sp.expand(bottom)
-
-
-def normal_form(expression: sp.Expr) -> sp.Expr:
-    """The expression as one fraction in its kernels, factored, roots gone from the denominator."""
-    symbols = sorted(expression.free_symbols, key=lambda s: s.name)
-    field = DifferentialField([expression], symbols, 0)
-    return field.expression(field.element(expression))
-
-
-def short_form(e: Any) -> sp.Expr:
-    """A short equal form, without long searches."""
-    e = sp.sympify(e)
-    if not e.free_symbols:
-        return e
-    e = e.replace(lambda a: isinstance(a, sp.log), _tidy_logarithm)
-    forms = [e]
-    for form in (sp.factor_terms, normal_form, sp.expand):
-        try:
-            forms.append(form(e))
-        except _CANNOT:
-            continue
-    return min(forms, key=sp.count_ops)
-
-
-def _tidy_logarithm(a: sp.Expr) -> sp.Expr:
-    argument = a.args[0]
-    if argument.free_symbols and argument.is_number is False:
-        try:
-            argument = normal_form(argument)
-        except _CANNOT:
-            argument = sp.factor_terms(argument)
-    split = sp.expand_log(sp.log(argument))
-    return split.replace(
-        lambda b: isinstance(b, sp.log) and isinstance(b.args[0], sp.gamma), lambda b: sp.loggamma(b.args[0].args[0])
-    )
-
-
-def inverse(field: DifferentialField, matrix: Sequence[Sequence[RationalFunction]]) -> list[list[RationalFunction]]:
-    """Inverse of a square matrix of elements, by Gauss-Jordan elimination.
-
-    Raises:
-        ZeroDivisionError: it is singular; the argument is the column that has no pivot.
-    """
-    n = len(matrix)
-    rows = [[*matrix[i], *(field.one if i == j else field.zero for j in range(n))] for i in range(n)]
-    for column in range(n):
-        pivots = [r for r in range(column, n) if rows[r][column]]
-        if not pivots:
-            raise ZeroDivisionError(column)
-        pivot = min(pivots, key=lambda r: len(rows[r][column].numerator) + len(rows[r][column].denominator))
-        rows[column], rows[pivot] = rows[pivot], rows[column]
-        head = rows[column][column]
-        rows[column] = [a / head if a else a for a in rows[column]]
-        for r in range(n):
-            factor = rows[r][column]
-            if r != column and factor:
-                rows[r] = [a - factor * b if b else a for a, b in zip(rows[r], rows[column])]
-    return [row[n:] for row in rows]
-
-
-def determinant(field: DifferentialField, matrix: Sequence[Sequence[RationalFunction]]) -> RationalFunction:
-    """Determinant of a square matrix of elements, by elimination."""
-    rows = [list(row) for row in matrix]
-    n = len(rows)
-    value = field.one
-    for column in range(n):
-        pivot = next((r for r in range(column, n) if rows[r][column]), None)
-        if pivot is None:
-            return field.zero
-        if pivot != column:
-            rows[column], rows[pivot] = rows[pivot], rows[column]
-            value = -value
-        head = rows[column][column]
-        value = value * head
-        for r in range(column + 1, n):
-            if rows[r][column]:
-                factor = rows[r][column] / head
-                rows[r] = [a - factor * b if b else a for a, b in zip(rows[r], rows[column])]
-    return value

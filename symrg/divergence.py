@@ -15,9 +15,9 @@ import sympy as sp
 from sympy import S
 
 from symrg.budget import Budget, Declined
-from symrg.differential_field import short_form
 from symrg.errors import InvalidModel, IrregularModel, NoClosedForm, NotExponentialFamily
 from symrg.exponential.recognition import expand_separable
+from symrg.short_form import short_form
 
 Limit = float | Budget | None
 

@@ -20,9 +20,9 @@ import sympy as sp
 from sympy import S
 
 from symrg.budget import Budget
-from symrg.differential_field import short_form
 from symrg.divergence import displacements, expected
 from symrg.errors import InvalidModel
+from symrg.short_form import short_form
 from symrg.typesetting import Typeset
 
 Limit = float | Budget | None

@@ -12,10 +12,10 @@ from sympy import S
 
 from symrg.budget import Budget
 from symrg.derivation import Derivation
-from symrg.differential_field import short_form
 from symrg.divergence import entropy, kl_divergence, kl_expansion, log_ratio, multi_indices, split_in, split_moments
 from symrg.errors import InvalidModel, NoClosedForm
 from symrg.expectation import Expectation
+from symrg.short_form import short_form
 
 Limit = float | Budget | None
 
@@ -135,10 +135,17 @@ def _kl_expansion(model: Any, budget: Budget, order: int = 4) -> Derivation:
         for p, times in zip(parameters, index):
             slope = sp.diff(slope, p, times) if times else slope
         weight = sp.prod([d**k for d, k in zip(delta, index)]) / sp.prod([factorial(k) for k in index])
-        taylor -= small ** sum(index) * weight * Expectation(short_form(slope), model)
+        slope = short_form(slope)
+        if slope == 0:
+            continue
+        mean = Expectation(slope, model) if slope.free_symbols & set(model.sample) else slope
+        taylor -= small ** sum(index) * weight * mean
     notation = r"D_{\mathrm{KL}}(\theta \parallel \theta + \epsilon\,\delta\theta)"
     title = f"expansion of the Kullback-Leibler divergence to order {order}"
-    conditions = tuple(model.domain)
+    conditions = _both_domains(model, moved)
+    for p, place in moved.items():  # the moved parameter obeys what is assumed of the parameter
+        if p.is_positive or p.is_negative:
+            conditions += (place > 0 if p.is_positive else place < 0,)
     tail = (small, S.Zero, order + 1)
     try:
         closed = kl_divergence(model, moved, Budget(max(budget.remaining * 0.5, 0.05)))

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import sympy
 from sympy import S
+from sympy.polys.polyerrors import BasePolynomialError
 
 from symrg.budget import OutOfTime, within
+from symrg.short_form import by_kernels, normal_form
 
 DEBRIS = (
     sympy.Integral,
@@ -20,6 +22,9 @@ DEBRIS = (
     sympy.Derivative,
     sympy.Order,
 )
+
+
+_SHORT = 8  # length below which no shorter form is looked for
 
 
 def is_closed(expression: sympy.Expr) -> bool:
@@ -120,7 +125,7 @@ def tidy(expression: sympy.Expr, seconds: float = 2.0) -> sympy.Expr:
         nonlocal best
         try:
             value = within(seconds, form, start)
-        except (OutOfTime, sympy.PolynomialError, NotImplementedError, ValueError, TypeError, RecursionError):
+        except (OutOfTime, BasePolynomialError, NotImplementedError, ValueError, TypeError, RecursionError):
             return start
         except (AttributeError, ArithmeticError, LookupError):
             return start
@@ -141,7 +146,19 @@ def tidy(expression: sympy.Expr, seconds: float = 2.0) -> sympy.Expr:
     if best.has(sympy.exp, sympy.erf, sympy.sin, sympy.cos) and cost(best) < 150:
         offer(sympy.simplify, best)
     offer(sympy.factor_terms, best)
+    if cost(best) > _SHORT:
+        offer(by_kernels, best)
+        if best.has(sympy.Pow):
+            offer(lambda e: normal_form(_joined_roots(e)), best)
     return best
+
+
+def _joined_roots(expression: sympy.Expr) -> sympy.Expr:
+    """Products of square roots under one root, to be held against quadrature where signs are not known."""
+    joined = sympy.powsimp(expression, combine="base", force=True)
+    return joined.replace(
+        lambda a: a.is_Pow and a.exp.is_Rational and a.base.is_Mul, lambda a: sympy.expand(a.base) ** a.exp
+    )
 
 
 def _radical(expression: sympy.Expr) -> sympy.Expr:

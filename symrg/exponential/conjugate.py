@@ -10,10 +10,10 @@ import sympy as sp
 from sympy import S
 
 from symrg.budget import Budget
-from symrg.differential_field import short_form
 from symrg.errors import InvalidModel, NoClosedForm
 from symrg.exponential.family import ExponentialFamily, _sequence
 from symrg.exponential.mass import total_mass
+from symrg.short_form import short_form
 from symrg.support import Axis
 from symrg.typesetting import Typeset, latex
 

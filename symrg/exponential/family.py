@@ -15,9 +15,9 @@ import sympy as sp
 from sympy import S
 
 from symrg.budget import Budget
-from symrg.differential_field import short_form
 from symrg.errors import InvalidModel, NotExponentialFamily, UnidentifiableModel
 from symrg.exponential.mass import total_mass, trial_points
+from symrg.short_form import short_form
 from symrg.support import Axis, axes_of
 from symrg.typesetting import Typeset, latex
 

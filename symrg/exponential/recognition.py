@@ -10,10 +10,10 @@ import sympy as sp
 from sympy import S
 
 from symrg.budget import Budget
-from symrg.differential_field import short_form
 from symrg.errors import NotExponentialFamily
 from symrg.exponential.family import ExponentialFamily
 from symrg.exponential.mass import trial_points
+from symrg.short_form import short_form
 from symrg.support import Axis, axes_of
 
 Limit = float | Budget | None

@@ -3,7 +3,8 @@
 import pytest
 import sympy as sp
 
-from symrg.differential_field import DifferentialField, determinant, inverse
+from symrg.differential_field import DifferentialField
+from symrg.field_matrices import determinant, inverse
 
 x, y, a = sp.symbols("x y a", positive=True)
 u = sp.Symbol("u", real=True)
