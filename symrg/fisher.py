@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import mpmath
 import sympy
 
-from symrg.budget import Budget
+from symrg.budget import Budget, Declined
 from symrg.errors import Disagreement, InvalidModel, IrregularModel, NoClosedForm
 from symrg.expectation import gaussian
 from symrg.expectation.confirm import differing_points, moments
@@ -272,7 +272,7 @@ def check_score(model: StatisticalModel, points: Sequence[Point]) -> None:
         return
 
 
-def fisher_metric_at(model: StatisticalModel, values: Mapping[Any, Any], digits: int) -> Estimate:
+def fisher_metric_at(model: StatisticalModel, values: Mapping[Any, Any], digits: int, budget: Budget) -> Estimate:
     """Numbers; see `StatisticalModel.fisher_metric_at`."""
     require_fixed_support(model)
     named = {s.name: s for s in model.symbols}
@@ -294,20 +294,38 @@ def fisher_metric_at(model: StatisticalModel, values: Mapping[Any, Any], digits:
     size = model.dimension
     precise = digits if _affordable(density, digits) else 0
     with mpmath.workdps(max(digits, 15) + 12):
-        try:
-            _, products, slack = score_moments(model, point, precise)
-            kind = "quadrature"
-            if precise == 0 and len(density.axes) > 3 and len(density.factors()) == 1:
-                kind = "monte carlo"
-        except (NumericFailure, ArithmeticError, ValueError, TypeError) as e:
-            mass = Mass(density).at(point)
-            raise InvalidModel(f"the model has no density that can be integrated at {point} ({e}; mass {mass})") from e
+        moments_found = None
+        if precise:
+            moments_found = budget.attempt(
+                f"quadrature to {digits} digits", _settled_moments, model, point, digits, share=0.6
+            )
+        if moments_found is None:
+            precise = 0
+            moments_found = budget.attempt("quadrature in machine floats", _settled_moments, model, point, 0)
+        if moments_found is None:
+            mass = Mass(density).at(point) if budget.remaining > 0 else None
+            tried = "; ".join(map(str, budget.attempts))
+            raise InvalidModel(
+                f"the model has no density that can be integrated at {point} within {budget.seconds:g} s "
+                f"(mass {mass}; tried: {tried}); give a larger budget, or check the point"
+            )
+        _, products, slack = moments_found
+        kind = "quadrature"
+        if precise == 0 and len(density.axes) > 3 and len(density.factors()) == 1:
+            kind = "monte carlo"
         value = sympy.Matrix(size, size, lambda i, j: sympy.Float(products[i][j], digits))
         rounding = 10.0 ** (-digits) if precise else 1e-7
         error = sympy.Matrix(
             size, size, lambda i, j: sympy.Float(slack[i][j] + rounding * abs(float(products[i][j])), 6)
         )
     return Estimate(sympy.ImmutableMatrix(value), sympy.ImmutableMatrix(error), kind)
+
+
+def _settled_moments(model: StatisticalModel, point: Point, digits: int) -> Any:
+    try:
+        return score_moments(model, point, digits)
+    except NumericFailure as e:
+        raise Declined(str(e)) from None
 
 
 def _affordable(density: Density, digits: int) -> bool:

@@ -254,12 +254,13 @@ class StatisticalModel(Typeset):
             self._memory["fisher"] = fisher_metric(self, Budget.of(budget))
         return self._memory["fisher"]
 
-    def fisher_metric_at(self, values: Mapping[Any, Any], digits: int = 15) -> Estimate:
+    def fisher_metric_at(self, values: Mapping[Any, Any], digits: int = 15, budget: Seconds = None) -> Estimate:
         """The Fisher metric at a point, by quadrature; always an answer.
 
         Args:
             values: of all parameters and constants.
-            digits: decimal digits aimed at.
+            digits: decimal digits aimed at; machine floats where the budget does not reach for them.
+            budget: seconds for the whole call.
 
         Returns:
             Estimate with `.value` (Matrix of Floats), `.error` (a bound for each entry) and `.kind` ("rigorous",
@@ -271,7 +272,7 @@ class StatisticalModel(Typeset):
         """
         from symrg.fisher import fisher_metric_at
 
-        return fisher_metric_at(self, values, digits)
+        return fisher_metric_at(self, values, digits, Budget.of(budget))
 
     def null_directions(self, budget: Seconds = None) -> tuple[sympy.ImmutableMatrix, ...]:
         """Vectors v^i(theta) with I_ij v^j = 0: changes of the parameters that the data cannot see."""

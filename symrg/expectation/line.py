@@ -253,6 +253,9 @@ class LineIntegrator:
             for t in terms:
                 total += t.coefficient * self._gaussian(t, x, *LINE)
             return total
+        over_quadratic = self._log_over_quadratic(terms, x)
+        if over_quadratic is not None:
+            return over_quadratic
         centre = self._centre(terms, x)
         u = sympy.Dummy("u", real=True)
         if centre != 0:
@@ -265,6 +268,30 @@ class LineIntegrator:
         if sympy.expand(right - left) == 0:
             return self._integral(right, sympy.expand(ahead + behind), u, half, depth - 1)
         return self._integral(right, ahead, u, half, depth - 1) + self._integral(left, behind, u, half, depth - 1)
+
+    def _log_over_quadratic(self, terms: list[Term], x: sympy.Symbol) -> sympy.Expr | None:
+        """Logarithms of quadratics over a power of a quadratic, with terms of a single power 1 and no logarithm."""
+        total = S.Zero
+        for t in terms:
+            bases = sorted(t.bases, key=lambda base: (t.power(base) == 0, sympy.default_sort_key(base)))
+            logs = [base for base in bases if t.log(base)]
+            if t.exponent.has(x) or not bases or len(logs) > 1 or any(not base.is_polynomial(x) for base in bases):
+                return None
+            own, order = bases[0], -t.power(bases[0])
+            if any(t.power(base) != 0 for base in bases[1:]) or not (order.is_Integer and 0 < order < 6):
+                return None
+            if logs and t.log(logs[0]) != 1:
+                return None
+            if any(sympy.degree(base, x) != 2 for base in bases):
+                return None
+            if any(self.sign(-sympy.discriminant(base, x)) <= 0 for base in bases):
+                return None
+            other = logs[0] if logs else own
+            value = masters.log_over_quadratic(int(order), own, other, x)
+            if not logs:
+                value = masters.log_over_quadratic(int(order), own, sympy.E * other, x) - value
+            total += t.coefficient * sympy.exp(t.exponent) * value
+        return total
 
     def _centre(self, terms: list[Term], x: sympy.Symbol) -> sympy.Expr:
         """A centre of symmetry suggested by a quadratic base or by the two leading powers of the exponent."""
@@ -442,6 +469,12 @@ class LineIntegrator:
                 return outer * masters.bessel_k(s, b, c)
             if moving == 0 and others == [x + 1]:
                 return outer * masters.beta_prime(s, -t.power(x + 1), k, t.log(x + 1))
+            if others == [x + 1] and not k and not t.log(x + 1) and t.power(x + 1).is_Integer and self.sign(b) > 0:
+                n = int(t.power(x + 1))
+                if c == 0 and n < 0:
+                    return outer * masters.exponential_over_sum(s, -n, b)
+                if c != 0 and sympy.cancel(b - c) == 0:
+                    return outer * masters.inverse_gaussian_over_sum(s, n, b)
         elif interval.key == UNIT:
             one_minus = 1 - x
             if moving == 0 and all(o == one_minus for o in others):

@@ -100,6 +100,73 @@ def half_integer_bessel_k(order: sympy.Expr, z: sympy.Expr) -> sympy.Expr:
     return sympy.sqrt(sympy.pi / (2 * z)) * sympy.exp(-z) * total
 
 
+def exponential_over_sum(s: sympy.Expr, n: int, b: sympy.Expr) -> sympy.Expr:
+    """int_0^oo x^(s-1) (1+x)^(-n) exp(-b x) dx for an integer n >= 1, by parts down to n = 1 (DLMF 8.6.4)."""
+    if n == 1:
+        rest = sympy.expand(1 - s)
+        tail = sympy.sqrt(sympy.pi) * sympy.erfc(sympy.sqrt(b)) if rest == S.Half else sympy.uppergamma(rest, b)
+        return _finite(sympy.gamma(s) * sympy.exp(b) * sympy.expand_func(tail))
+    above, here = exponential_over_sum(s - 1, n - 1, b), exponential_over_sum(s, n - 1, b)
+    return _finite(((s - 1) * above - b * here) / (n - 1))
+
+
+def inverse_gaussian_over_sum(s: sympy.Expr, n: int, b: sympy.Expr) -> sympy.Expr:
+    """int_0^oo x^(s-1) (1+x)^n exp(-b (x + 1/x)) dx for integers n and 2 s.
+
+    x = exp(2 u) makes it 2^(n+1) int cosh(m u) cosh(u)^n exp(-2 b - 4 b sinh(u)^2) du with m = 2 s + n, elementary
+    in z = sinh(u) where m + n is odd.
+    """
+    m = 2 * s + n
+    if not m.is_Integer:
+        raise Declined("a power that is no half integer")
+    if (m + n) % 2 == 0:
+        raise Declined("no elementary form in sinh")
+    c, x = sympy.Dummy("c"), sympy.Dummy("x", positive=True)
+    even = sympy.Poly(sympy.chebyshevt(abs(m), c), c)
+    total = S.Zero
+    for (power,), weight in even.terms():
+        k = (power + n - 1) // 2  # cosh^(2 k) du cosh = (1 + z^2)^k dz
+        if k < 0:
+            total += weight * exponential_over_sum(S.Half, int(-k), 4 * b)
+            continue
+        flat = sympy.Poly(sympy.expand((1 + x) ** k), x)
+        total += weight * sympy.Add(*(a * gamma(S.Half + j, 4 * b) for (j,), a in flat.terms()))
+    return 2 ** (n + 1) * sympy.exp(-2 * b) * total
+
+
+def log_over_quadratic(order: int, own: sympy.Expr, other: sympy.Expr, x: sympy.Symbol) -> sympy.Expr:
+    """int ln(other) / own^order dx over the line for quadratics without real zeros and an integer order >= 1.
+
+    ln other is harmonic above the zeros of `other`, so that its mean under a Cauchy density is its value at the pole
+    (Poisson's formula); higher orders are derivatives in the square of the width.
+    """
+    a, m, square = _centred(own, x)
+    lead, centre, width2 = _centred(other, x)
+    t = sympy.Dummy("t", positive=True)
+    value = (
+        sympy.pi
+        / sympy.sqrt(t)
+        * (sympy.log(lead) + sympy.log((m - centre) ** 2 + (sympy.sqrt(t) + _root(width2)) ** 2))
+    )
+    for k in range(1, order):
+        value = -sympy.diff(value, t) / k
+    value = value.subs(t, square)
+    return value.replace(lambda e: e.is_Pow and e.exp.is_Rational, lambda e: _root(e.base) ** (2 * e.exp)) / a**order
+
+
+def _centred(quadratic: sympy.Expr, x: sympy.Symbol) -> tuple[sympy.Expr, sympy.Expr, sympy.Expr]:
+    """a, m, w with a ((x - m)^2 + w)."""
+    polynomial = sympy.Poly(quadratic, x)
+    if polynomial.degree() != 2:
+        raise Declined("not a quadratic")
+    a, b, c = polynomial.all_coeffs()
+    return a, sympy.cancel(-b / (2 * a)), sympy.factor(sympy.cancel(c / a - (b / (2 * a)) ** 2))
+
+
+def _root(square: sympy.Expr) -> sympy.Expr:
+    return sympy.powdenest(sympy.sqrt(square), force=True)
+
+
 def exponential_piece(n: int, rate: sympy.Expr, lower: sympy.Expr, upper: sympy.Expr, decays: bool) -> sympy.Expr:
     """int x^n exp(rate x) dx between limits, of which one may be infinite where the exponential decays."""
 

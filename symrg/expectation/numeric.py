@@ -43,7 +43,49 @@ def _polygamma(order: Any, x: Any) -> float:
     return float(mpmath.mp.psi(int(order), x)) if x < 0 or order > 1 else float(mpmath.fp.psi(int(order), float(x)))
 
 
+class log_gamma_shift(sympy.Function):
+    """ln Gamma(z + c) - ln Gamma(z), without the cancellation of two large numbers."""
+
+    nargs = 2
+
+
+def _log_gamma_shift(z: float, c: float) -> float:
+    if min(z, z + c) < 40:
+        return math.lgamma(z + c) - math.lgamma(z)
+    # Stirling's series (DLMF 5.11.1) of both, the large terms subtracted by hand.
+    total = c * math.log(z) + (z + c - 0.5) * math.log1p(c / z) - c
+    for k, weight in ((1, 1 / 12), (3, -1 / 360), (5, 1 / 1260), (7, -1 / 1680)):
+        total += weight * ((z + c) ** -k - z**-k)
+    return total
+
+
+def _paired_log_gammas(expression: sympy.Expr, sample: Sequence[sympy.Symbol]) -> sympy.Expr:
+    """ln Gamma(z + c) - ln Gamma(z) in every sum as one function, where z moves with the sample and c does not."""
+
+    def pair(total: sympy.Expr) -> sympy.Expr:
+        up, down, rest = [], [], []
+        for term in total.args:
+            sign, node = term.as_coeff_Mul()
+            if isinstance(node, sympy.loggamma) and node.has(*sample) and sign in (1, -1):
+                (up if sign == 1 else down).append(node.args[0])
+            else:
+                rest.append(term)
+        for z in down:
+            partner = next((w for w in up if not sympy.expand(w - z).has(*sample)), None)
+            if partner is None:
+                rest.append(-sympy.loggamma(z))
+                continue
+            up.remove(partner)
+            rest.append(log_gamma_shift(z, sympy.expand(partner - z)))
+        return sympy.Add(*rest, *(sympy.loggamma(w) for w in up))
+
+    if not sample or len(expression.atoms(sympy.loggamma)) < 2:
+        return expression
+    return expression.replace(lambda e: e.is_Add and e.has(sympy.loggamma), pair)
+
+
 _FLOAT = {
+    "log_gamma_shift": _log_gamma_shift,
     "loggamma": math.lgamma,
     "factorial": lambda x: math.gamma(x + 1),
     "binomial": lambda n, k: math.exp(math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)),
@@ -97,7 +139,12 @@ def compiled(arguments: Sequence[sympy.Symbol], expressions: Any, precise: bool 
     if loose:
         raise NumericFailure(f"no values for {sorted(map(str, loose))}")
     if not precise:
-        body = [rewrite_factorials(e) for e in body] if isinstance(body, list) else rewrite_factorials(body)
+        sample = list(safe.values())
+        body = (
+            [_paired_log_gammas(rewrite_factorials(e), sample) for e in body]
+            if isinstance(body, list)
+            else _paired_log_gammas(rewrite_factorials(body), sample)
+        )
     digits = mpmath.mp.dps + 5 if precise else 17
     body = [_constants(e, digits) for e in body] if isinstance(body, list) else _constants(body, digits)
     modules = [_MP, "mpmath"] if precise else [_FLOAT, "math"]
