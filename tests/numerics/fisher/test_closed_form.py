@@ -4,6 +4,7 @@ from brute_force import NETWORKS, build, by_name, full_metric
 from brute_force import largest_relative_difference as difference
 from torch import nn
 
+import numerics.fisher as nf
 from numerics.fisher import diagonal, diagonal_monte_carlo, explain_zeros
 from symrg.errors import InvalidEstimator, SymrgError, UnsupportedLayer
 
@@ -208,3 +209,62 @@ def test_monte_carlo_meets_the_exact_diagonal_within_its_error_bars(likelihood):
     assert 0.3 < float(ratios.square().mean().sqrt()) < 2  # errors neither too small nor too large
     shifted = torch.cat([((estimate.values[n] - 2 * exact[n]) / estimate.errors[n]).flatten() for n in exact])
     assert float(shifted.square().mean().sqrt()) > 4
+
+
+ESTIMATORS = {
+    "closed": diagonal,
+    "autograd": lambda n, x: diagonal(n, x, method="autograd"),
+    "backward": lambda n, x: diagonal(n, x, method="backward"),
+    "monte carlo": diagonal_monte_carlo,
+    "full": nf.full,
+    "blocks of units": nf.unit_blocks,
+    "kronecker": nf.kronecker,
+    "operator": lambda n, x: nf.FisherOperator(n, x, keep_activations=True),
+    "zeros": explain_zeros,
+    "symbolic": lambda n, x: nf.network_metric(n).evaluate(n, x),
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_estimator_refuses_inputs_that_do_not_fit(name):
+    network = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
+    good = torch.randn(5, 4)
+    ESTIMATORS[name](network, good)
+    bad = good.clone()
+    bad[3, 2] = torch.inf
+    cases = {
+        r"do not fit the network.*5x?": torch.randn(3, 5),
+        "inputs: holds values that are not finite": bad,
+        "at least one sample": good[:0],
+        "given list": good.tolist(),
+        "expected real numbers": good.to(torch.complex64),
+    }
+    for text, inputs in cases.items():
+        with pytest.raises(InvalidEstimator, match=text):
+            ESTIMATORS[name](network, inputs)
+    with torch.no_grad():
+        network[2].bias[1] = torch.nan
+    with pytest.raises(InvalidEstimator, match=r"parameter 2\.bias"):
+        ESTIMATORS[name](network, good)
+    with pytest.raises(SymrgError, match="given str"):
+        ESTIMATORS[name]("network", good)
+
+
+def test_batches_and_targets_without_meaning_are_refused():
+    network, x = nn.Linear(3, 2), torch.randn(4, 3)
+    for estimate in (diagonal, nf.full, nf.unit_blocks, nf.kronecker, diagonal_monte_carlo, nf.FisherOperator):
+        with pytest.raises(InvalidEstimator, match="batch_size = 0"):
+            estimate(network, x, batch_size=0)
+    with pytest.raises(InvalidEstimator, match="given list"):
+        diagonal(network, x, [0, 1, 1, 0], "empirical", "categorical")
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("samples", [1, 5])
+def test_single_precision_and_single_samples(likelihood, samples):
+    network, x = build("convolutional", seed=4)
+    x = x[:samples]
+    wanted = by_name(network, torch.diagonal(full_metric(network, x, likelihood)))
+    found = diagonal(network.float(), x.float(), likelihood=likelihood)
+    assert {v.dtype for v in found.values()} == {torch.float32}
+    assert difference({n: v.double() for n, v in found.items()}, wanted) < 1e-4
