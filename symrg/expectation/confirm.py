@@ -14,7 +14,7 @@ import sympy
 
 from symrg.errors import Disagreement
 from symrg.expectation import gaussian
-from symrg.expectation.density import Density, kinks_of
+from symrg.expectation.density import Density, in_logarithm, kinks_of
 from symrg.expectation.interior import Point
 from symrg.expectation.numeric import (
     MACHINE,
@@ -67,6 +67,7 @@ def moments(
     Raises:
         NumericFailure: nothing settled.
     """
+    density, functions = in_logarithm(density, functions)
     sample = density.sample
     if len(sample) > 3 and digits == 0:
         return _by_importance(density, functions, point, products)

@@ -159,3 +159,26 @@ def score_of(log_density: sympy.Expr, parameter: sympy.Symbol) -> sympy.Expr:
 def independent_part(expression: sympy.Expr, symbols: Sequence[sympy.Symbol]) -> tuple[sympy.Expr, sympy.Expr]:
     """A product split into a factor free of the symbols and the rest."""
     return expression.as_independent(*symbols, as_Add=False)
+
+
+def in_logarithm(density: Density, functions: Sequence[sympy.Expr] = ()) -> tuple[Density, tuple[sympy.Expr, ...]]:
+    """The density of u = ln y, where a density on the half line and the functions see y by ln y alone; else as given.
+
+    Tails that are heavy in ln y reach beyond the largest float in y.
+    """
+    given = (density, tuple(map(sympy.sympify, functions)))
+    if len(density.axes) != 1 or not density.log_density.has(sympy.log):
+        return given
+    (axis,) = density.axes
+    if axis.discrete or axis.lower != 0 or axis.upper is not S.Infinity:
+        return given
+    u = sympy.Dummy("u", real=True)
+
+    def moved(e: sympy.Expr) -> sympy.Expr:
+        return sympy.expand_log(e.subs(axis.symbol, sympy.exp(u)), force=True)
+
+    log_density, moved_functions = moved(density.log_density) + u, tuple(moved(f) for f in given[1])
+    if any(node.has(u) for e in (log_density, *moved_functions) for node in e.atoms(sympy.exp)):
+        return given
+    line = Axis(u, -S.Infinity, S.Infinity)
+    return Density(log_density, (line,), density.symbols, density.domain), moved_functions

@@ -18,7 +18,7 @@ from sympy import S
 from symrg.budget import Budget
 from symrg.errors import ImproperDensity, InvalidModel, MissingAssumption
 from symrg.expectation import gaussian
-from symrg.expectation.density import Density
+from symrg.expectation.density import Density, in_logarithm
 from symrg.expectation.numeric import NumericFailure, Quadrature, compiled, number, numeric_axes, precise_arithmetic
 
 Point = dict[sympy.Symbol, sympy.Expr]
@@ -120,7 +120,7 @@ class Mass:
 
     def __init__(self, density: Density):
         self._density = density
-        self._parts = density.factors()
+        self._parts = [in_logarithm(part)[0] for part in density.factors()]
         widest = max((len(p.axes) for p in self._parts), default=1)
         self._one_dimensional = widest == 1
         self._precise_left = 3

@@ -63,7 +63,9 @@ def _paired_log_gammas(expression: sympy.Expr, sample: Sequence[sympy.Symbol]) -
     """ln Gamma(z + c) - ln Gamma(z) in every sum as one function, where z moves with the sample and c does not."""
 
     def pair(total: sympy.Expr) -> sympy.Expr:
-        up, down, rest = [], [], []
+        up: list[sympy.Expr] = []
+        down: list[sympy.Expr] = []
+        rest: list[sympy.Expr] = []
         for term in total.args:
             sign, node = term.as_coeff_Mul()
             if isinstance(node, sympy.loggamma) and node.has(*sample) and sign in (1, -1):
@@ -84,7 +86,13 @@ def _paired_log_gammas(expression: sympy.Expr, sample: Sequence[sympy.Symbol]) -
     return expression.replace(lambda e: e.is_Add and e.has(sympy.loggamma), pair)
 
 
+def _log(x: float) -> float:
+    """ln x, and -oo where x has underflown to zero: a density vanishes there, it is not unreal."""
+    return math.log(x) if x != 0 else -math.inf
+
+
 _FLOAT = {
+    "log": _log,
     "log_gamma_shift": _log_gamma_shift,
     "loggamma": math.lgamma,
     "factorial": lambda x: math.gamma(x + 1),
