@@ -32,6 +32,7 @@ CHAPTERS = (
     "derivations.dynamical_bayes",
     "derivations.normal_data",
     "derivations.bayesian_diffusion",
+    "derivations.dictionary",
 )
 """Modules whose statements are verified, in the order of the talk."""
 

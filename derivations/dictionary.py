@@ -1,0 +1,246 @@
+"""The ERG/Bayes dictionary, row by row: what is printed, and the map that carries one equation into the other.
+
+One mode with any kernel carries the rows; two modes and a non-Gaussian inference stand beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sympy import Add, Derivative, Expr, Function, Integer, Matrix, Rational, Symbol, diff, log, simplify, symbols
+
+from derivations.dynamical_bayes import T, rate_true, waiting_times
+from derivations.statement import TALK, Statement
+from symrg.bayes import dynamical_bayes
+from symrg.correspondence import BayesianInference, bayesian_inference, renormalisation_flow
+from symrg.derivation import Derivation
+from symrg.erg import PolchinskiFlow, WegnerMorrisFlow, exponential_cutoff, rational_cutoff
+from symrg.verification import Claim
+
+title = "The dictionary"
+numbers = tuple(f"(row {k}){tail}" for k in range(1, 5) for tail in ("", ", derived"))
+
+phi, phi_1, phi_2, truth = symbols("phi phi_1 phi_2 theta_*", real=True)
+G, Lambda, start = symbols("G Lambda Lambda_0", positive=True)
+tau = Symbol("tau", positive=True)
+_SLIDE = f"{TALK}, slide 19"
+
+
+def polchinski() -> PolchinskiFlow:
+    """One mode with any kernel and the cutoff exp(-1/Lambda^2)."""
+    return PolchinskiFlow(phi, G, exponential_cutoff(Rational(1), Lambda), Lambda)
+
+
+def one_mode() -> BayesianInference:
+    """The inference undone by Polchinski's flow of one mode."""
+    return bayesian_inference(polchinski(), start, tau)
+
+
+def two_modes() -> BayesianInference:
+    """The same for two coupled modes."""
+    kernel = Matrix([[2, Rational(1, 3)], [Rational(1, 3), 1]])
+    flow = PolchinskiFlow((phi_1, phi_2), kernel, rational_cutoff()(Rational(1), Lambda), Lambda)
+    return bayesian_inference(flow, start, tau)
+
+
+def _residual_claim(inference: BayesianInference, mean: Sequence[Expr], name: str) -> Claim:
+    """That the posterior, read as a density P of the field, solves the flow: both sides divided by P.
+
+    With W = ln P: d_s W = - d_i mu^i - mu^i d_i W + D^ij (d_i d_j W + d_i W d_j W) for a diffusion free of the field.
+    """
+    flow = inference.flow
+    gap = inference.frame * Matrix(flow.modes) - Matrix(mean)
+    precision = inference.covariance.inv()
+    logarithm = log(inference.frame.det()) - log(inference.covariance.det()) / 2 - (gap.T * precision * gap)[0] / 2
+    equation = flow.fokker_planck()
+    back = {equation.time: -log(flow.scale)}
+    drift, diffusion = equation.drift.subs(back), equation.diffusion.subs(back)
+    slope = [diff(logarithm, x) for x in flow.modes]
+    terms = [-diff(m, x) - m * w for m, x, w in zip(drift, flow.modes, slope)]
+    for i, x in enumerate(flow.modes):
+        terms += [diffusion[i, j] * (diff(slope[j], x) + slope[i] * slope[j]) for j in range(len(slope))]
+    return Claim(-flow.scale * diff(logarithm, flow.scale), Add(*terms), name=name)
+
+
+def frame_derivation() -> Derivation:
+    """The drift of the flow cancels in theta = C^-1 phi, and the clock is what is left."""
+    inference = one_mode()
+    flow = inference.flow
+    drift = flow.fokker_planck().drift[0].subs(flow.time, -log(Lambda))
+    frame = inference.frame[0]
+    spread = 2 * flow.fokker_planck().diffusion[0].subs(flow.time, -log(Lambda)) * frame**2
+    return (
+        Derivation(
+            "The frame in which the flow is a posterior",
+            -Lambda * Derivative(frame, Lambda) * phi + frame * drift + spread,
+            notation=r"\dot\theta + \mathcal{I}^{-1} \dot\tau",
+        )
+        .step(spread, "the drift of theta = phi/C is that of phi/C minus that of 1/C: it cancels")
+        .step(-Lambda * Derivative(inference.clock, Lambda), "what is left is the rate of the clock 1/C - 1/C_0")
+    )
+
+
+def _scale() -> tuple[Statement, Statement]:
+    inference = one_mode()
+    return Statement(
+        "(row 1)",
+        "Scale and inverse observation time",
+        Claim(
+            inference.rate,
+            inference.rate.subs(Lambda, start),
+            conditions=(Lambda < start,),
+            name="(row 1)",
+            printed=r"\ln \Lambda \;\leftrightarrow\; \tau = \frac{1}{T}",
+            source=_SLIDE,
+        ),
+        "the inverse time of the inference that the flow undoes is ln Lambda up to sign, origin and unit: "
+        "d tau / d(-ln Lambda) is the same at every scale",
+        derivation=frame_derivation,
+        remark=r"$\tau$ rises as $\ln\Lambda$ falls, but not in proportion: $\tau = C_\Lambda^{-1} - C_{\Lambda_0}^{-1}$ "
+        r"for one mode. With several momenta every mode has its own clock.",
+    ), Statement(
+        "(row 1), derived",
+        "The posterior solves the flow",
+        _residual_claim(inference, (truth,), "one mode, any kernel"),
+        "the posterior N(theta_*, 1/C - 1/C_0) of theta = phi/C, read as a density of phi, solves the Fokker-Planck "
+        "equation of the flow",
+        instances=(
+            _residual_claim(two_modes(), (truth, Integer(1)), "two coupled modes"),
+            Claim(inference.clock.subs(Lambda, start), 0, name="tau = 0 at the bare scale: infinitely many data"),
+            Claim(inference.rate, 0, ">", name="tau rises towards the infrared"),
+        ),
+        derivation=frame_derivation,
+    )
+
+
+def _metric() -> tuple[Statement, Statement]:
+    inference = one_mode()
+    flow = inference.flow
+    two_point = polchinski().covariance[0]
+    twice = (2 * flow.fokker_planck().diffusion[0]).subs(flow.time, -log(Lambda))
+    return Statement(
+        "(row 2)",
+        "Two-point function and inverse Fisher metric",
+        Claim(
+            twice,
+            two_point,
+            name="(row 2)",
+            printed=r"C \;\leftrightarrow\; \mathcal{I}^{ij}(\gamma_\tau)",
+            source=f"{_SLIDE}: “the regularised 2pt fn. C”",
+        ),
+        "with D = I^-1/2 in the posterior's equation, twice the diffusion of the flow is the regulated two-point "
+        "function K/G",
+        remark=r"It is the derivative $dC_\Lambda/d\ln\Lambda$ of that function: the $C^{Pol}$ of (11). Both sides carry "
+        r"the factor $\frac12$ that (8) and (21) lack, so no further factor is needed.",
+    ), Statement(
+        "(row 2), derived",
+        "The regulator is the inverse Fisher metric times the rate of the clock",
+        Claim(twice, Lambda * Derivative(two_point, Lambda), name="in the field: 2 D = d C/d ln Lambda"),
+        "2 D = dC/d ln Lambda in phi; in theta = phi/C it is I^-1 d tau/ds",
+        instances=(
+            Claim(
+                twice * inference.frame[0] ** 2,
+                inference.inverse_metric[0] * inference.rate,
+                name="in theta: I^-1 d tau/d(-ln Lambda)",
+            ),
+            Claim(
+                inference.model().fisher_metric()[0] * inference.inverse_metric[0],
+                1,
+                name="I is the Fisher metric of one datum of the model",
+            ),
+        ),
+    )
+
+
+def _frozen_score(inference: BayesianInference) -> Expr:
+    """d ln(density)/d phi of the density that is stationary at a frozen scale."""
+    equation = inference.flow.fokker_planck()
+    return simplify((equation.drift[0] / equation.diffusion[0]).subs(equation.time, -log(Lambda)))
+
+
+def _potential() -> tuple[Statement, Statement]:
+    inference = one_mode()
+    potential = 2 * polchinski().free_action
+    score = _frozen_score(inference)
+    return Statement(
+        "(row 3)",
+        "Potential and log-likelihood",
+        Claim(
+            diff(potential, phi),
+            score,
+            name="(row 3)",
+            printed=r"V \;\leftrightarrow\; \Phi(\gamma_\tau; y)",
+            source=_SLIDE,
+        ),
+        "V and the logarithm of the density that the drift leaves alone have the same gradient",
+        remark=r"With $\Phi = -\ln p$ it holds. In the frame $\theta = C^{-1}\phi$ in which the flow is a posterior there is "
+        r"no drift: the potential has become the motion of the frame.",
+    ), Statement(
+        "(row 3), derived",
+        "The potential is minus the log-likelihood",
+        Claim(diff(potential, phi), -score, name="V = - ln of the reference density, up to a constant"),
+        "V = -ln q with q the density that the drift of (8)-(10) leaves alone at a frozen scale",
+    )
+
+
+def _scheme() -> tuple[Statement, Statement]:
+    p, q = Function("p", positive=True)(phi), Function("q", positive=True)(phi)
+    flow = WegnerMorrisFlow(phi, Lambda, -log(q) / 2, Lambda)
+    sigma = -log(p) + log(q)
+    return Statement(
+        "(row 4)",
+        "Scheme function and log-likelihood ratio",
+        Claim(
+            -log(q) + log(p),
+            log(q) - log(p),
+            name="(row 4)",
+            printed=r"\Sigma = S_q - S_p \;\leftrightarrow\; \Sigma = \Phi(u; y) - \Phi(\gamma_\tau; y)",
+            source=_SLIDE,
+        ),
+        "S = -ln of a density, Phi = ln of a likelihood, u standing for q and gamma_tau for p",
+        remark=r"The sign is the one of row 3: with $\Phi = -\ln p$ both rows hold. Written with $S_p - S_q$ it is the "
+        r"$\Sigma = S - 2\hat S$ of the Wegner-Morris flow.",
+    ), Statement(
+        "(row 4), derived",
+        "The flow is driven by the log-likelihood ratio",
+        Claim(
+            flow.fokker_planck().rhs(p).subs(flow.time, -log(Lambda)),
+            -Derivative(p * Lambda * Derivative(sigma, phi), phi) / 2,
+            name="d_s P = - d(P C d Sigma)/2 with Sigma = ln q - ln p",
+        ),
+        "for any density p and any reference q = exp(-2 S_seed), Sigma = S_p - S_q = ln q - ln p",
+        instances=_non_gaussian(),
+    )
+
+
+def _non_gaussian() -> tuple[Claim, ...]:
+    """Waiting times: a flow with a regulator that depends on the field, to first order in tau."""
+    found = renormalisation_flow(dynamical_bayes(waiting_times(), rate_true, T), tau, space="observations")
+    flow = found.flow
+    equation = flow.fokker_planck()
+    start_density = found.density.subs(flow.scale, 1)
+    rate = -flow.scale * diff(found.density, flow.scale)
+    return (
+        Claim(
+            simplify(rate / start_density),
+            simplify(equation.rhs(start_density).subs(equation.time, 0) / start_density),
+            name="waiting times: the predictive density obeys the flow with C = y^2, S_seed = ln y at tau = 0",
+        ),
+    )
+
+
+def statements() -> tuple[Statement, ...]:
+    """The four rows, each as printed and as derived."""
+    return (*_scale(), *_metric(), *_potential(), *_scheme())
+
+
+def derivations() -> tuple[Derivation, ...]:
+    """The derivations of this chapter."""
+    return (frame_derivation(),)
+
+
+def __getattr__(name: str) -> Mapping[str, Any]:
+    if name == "equations":
+        return {s.number.replace("(", "").replace(")", ""): s for s in statements()}
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
