@@ -9,14 +9,15 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from derivations.report.content import Block, Chapter, Entry, Formula, Step, Witness, Working, slug
-from derivations.report.html import BrokenReport
-from derivations.statement import Statement
 from sympy import Float
 
+from derivations.report.content import Block, Chapter, Consequence, Entry, Formula, Step, Witness, Working, slug
+from derivations.report.html import BrokenReport
+from derivations.statement import Statement
 from symrg.derivation import Derivation
 from symrg.typesetting import latex
 from symrg.verification import Claim, Evidence, Verdict
+from symrg.verification import ledger as ledgers
 
 _RELATIONS = {"==": "=", "<=": r"\leq", ">=": r"\geq"}
 _SHOWN_CHECKS = 4
@@ -99,7 +100,7 @@ def entry(
         verdict.status,
         reading=reading or (f"for {conditions}" if conditions else ""),
         correction=verdict.correction.latex() if verdict.correction is not None else "",
-        reason=reason or verdict.reason.replace("$", ""),
+        reason=reason or _balanced(verdict.reason),
         witnesses=witnesses(verdict),
         counterexample=where,
         chapter=chapter,
@@ -110,12 +111,13 @@ def entry(
     )
 
 
-def statement_entry(statement: Statement, verdict: Verdict, **where: Any) -> Entry:
+def statement_entry(statement: Statement, verdict: Verdict, kept: ledgers.Entry | None = None, **where: Any) -> Entry:
     """A statement of the talk, with its verdict, as an entry of the ledger.
 
     Args:
         statement: as printed and as read.
         verdict: what `statement.verify()` gave.
+        kept: its line of the ledger, with the negative controls; without them where None.
         where: chapter, working, code and line, as in `Entry`.
     """
     made = entry(
@@ -123,10 +125,37 @@ def statement_entry(statement: Statement, verdict: Verdict, **where: Any) -> Ent
         verdict,
         name=statement.title,
         reading=statement.reading,
-        reason=_sentence(verdict.reason.replace("$", "")),
+        reason=_sentence(_balanced(verdict.reason)),
         **where,
     )
-    return replace(made, printed=statement.latex(), remark=_sentence(statement.remark))
+    kept = kept or ledgers.Entry.of(verdict, None)
+    return replace(
+        made,
+        printed=statement.latex(),
+        remark=_sentence(statement.remark),
+        controls=_controls(kept),
+        consequences=_consequences(kept),
+    )
+
+
+def _controls(line: ledgers.Entry) -> str:
+    return str(line.controls) if line.controls is not None else ""
+
+
+def _consequences(line: ledgers.Entry) -> tuple[Consequence, ...]:
+    """What was checked besides the statement itself; its correction first."""
+    found = []
+    corrected = line.verdict.corrected
+    if corrected is not None:
+        statement = corrected.claim.statement()
+        found.append(Consequence("correction", statement, corrected.status, witnesses(corrected), _controls(line)))
+    for below in line.consequences:
+        claim = below.verdict.claim
+        name = claim.name or "consequence"
+        found.append(
+            Consequence(name, claim.statement(), below.verdict.status, witnesses(below.verdict), _controls(below))
+        )
+    return tuple(found)
 
 
 def chapter(
@@ -134,6 +163,7 @@ def chapter(
     verdicts: Mapping[str, Verdict],
     links: Mapping[str, Sequence[Verdict]] | None = None,
     extra: Sequence[Block] = (),
+    lines: Mapping[str, ledgers.Entry] | None = None,
 ) -> tuple[Chapter, tuple[Entry, ...]]:
     """A chapter of the talk and its entries of the ledger, from the module that derives it.
 
@@ -142,6 +172,7 @@ def chapter(
         verdicts: number of the statement -> its verdict.
         links: title of the derivation -> the verdicts of its links.
         extra: figures, tables and text that follow.
+        lines: number of the statement -> its line of the ledger, where the negative controls were run.
 
     Raises:
         BrokenReport: the module lists `numbers` that its statements don't have.
@@ -164,6 +195,7 @@ def chapter(
             statement_entry(
                 statement,
                 verdicts[statement.number],
+                (lines or {}).get(statement.number),
                 chapter=module.title,
                 working=shown[derivation.title].identifier if derivation is not None else "",
                 code=path,
@@ -179,6 +211,11 @@ def _formula(entry: Entry) -> Formula:
     """An equation as printed, with its verdict and correction."""
     caption = " ".join(part for part in (_sentence(entry.reading), entry.remark) if part)
     return Formula(entry.printed, entry.number, caption, entry.status, entry.correction, entry.identifier, entry.name)
+
+
+def _balanced(text: str) -> str:
+    """A text whose dollar signs come in pairs; without them where they do not."""
+    return text if text.count("$") % 2 == 0 else text.replace("$", "")
 
 
 def _sentence(text: str) -> str:
@@ -208,7 +245,7 @@ def _span(statements: Sequence[Statement]) -> str:
 def _paragraphs(text: str) -> Iterator[str]:
     """A docstring as running text: its first line, then its paragraphs."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
-        yield " ".join(paragraph.replace("$", "").split())
+        yield _balanced(" ".join(paragraph.replace("`", "").split()))
 
 
 def _line(statement: Statement, module: ModuleType) -> int:
@@ -231,4 +268,4 @@ def _detail(evidence: Evidence) -> str:
     if len(checks) > len(shown):
         shown.append(f"and {len(checks) - len(shown)} more")
     parts = [evidence.reason] if evidence.reason else []
-    return "; ".join([*parts, *shown]).replace("$", "")
+    return _balanced("; ".join([*parts, *shown]))

@@ -63,6 +63,17 @@ class Witness:
 
 
 @dataclass(frozen=True)
+class Consequence:
+    """Something that must hold if an entry does: its statement, what checking it gave, and the negative controls."""
+
+    name: str
+    statement: str
+    status: str
+    witnesses: tuple[Witness, ...] = ()
+    controls: str = ""
+
+
+@dataclass(frozen=True)
 class Step:
     """One link of a derivation: relation, right side, the word on it, what checking it gave, and its own derivation."""
 
@@ -200,6 +211,8 @@ class Entry:
         code: path of the module that checks it, a key of `Report.code`.
         line: where in that file.
         source: where it was printed.
+        controls: how many false neighbours of what holds were refused, in words.
+        consequences: what follows from it and was checked too: instances, and the correction where there is one.
     """
 
     number: str
@@ -217,6 +230,16 @@ class Entry:
     code: str = ""
     line: int = 0
     source: str = ""
+    controls: str = ""
+    consequences: tuple[Consequence, ...] = ()
+
+    @property
+    def short_reason(self) -> str:
+        """The reason without the raw point of a counterexample, which stands beside it as a formula."""
+        if not self.counterexample:
+            return self.reason
+        confirmed = self.reason.find("the correction is confirmed")
+        return "The" + self.reason[confirmed + 3 :] if confirmed >= 0 else ""
 
     def __post_init__(self) -> None:
         if self.status not in VERDICTS:
@@ -280,6 +303,16 @@ def first_sentence(text: str) -> str:
         if text[: match.start()].count("$") % 2 == 0:
             return text[: match.start()] + "."
     return text
+
+
+def fold(text: str, most: int = 320) -> tuple[str, str]:
+    """A long text as its first sentences and the rest; mathematics is not cut."""
+    if len(text) <= most:
+        return text, ""
+    for match in reversed(list(re.finditer(r"[.;] ", text[:most]))):
+        if text[: match.start()].count("$") % 2 == 0:
+            return text[: match.start() + 1], text[match.end() :]
+    return text, ""
 
 
 def slug(text: str) -> str:

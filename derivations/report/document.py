@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from derivations.report.content import Entry, Figure, Formula, Report, Step, Table, Working
+from derivations.report.content import Entry, Figure, Formula, Report, Step, Table, Witness, Working, fold
 from symrg import typesetting
 from symrg.typesetting import Chain, Equation, Section, document
 
@@ -67,10 +67,17 @@ def _word(step: Step) -> str:
     return f"{word} ({step.status})" if word and step.status and step.status != "holds" else word
 
 
+def _testimony(witness: Witness) -> str:
+    """What a witness found, shortened; the ledger's JSON has it in full."""
+    head, tail = fold(witness.detail, 240)
+    detail = f" ({head.rstrip('.;')}{' ...' if tail else ''})" if head else ""
+    return f"Witness, {witness.name}: {witness.outcome}{detail}."
+
+
 def _entry(entry: Entry) -> Section:
     content: list[str | Equation] = [
         Equation(entry.printed, tag=entry.number),
-        f"Verdict: {entry.status}. {entry.remark} {entry.reason}",
+        f"Verdict: {entry.status}. {entry.remark} {entry.short_reason}",
     ]
     if entry.reading:
         content.append(f"Reading: {entry.reading}")
@@ -78,7 +85,12 @@ def _entry(entry: Entry) -> Section:
         content += ["Correct is", Equation(entry.correction, tag="")]
     if entry.counterexample:
         content.append(f"It fails at {entry.counterexample}.")
-    for witness in entry.witnesses:
-        detail = f" ({witness.detail})" if witness.detail else ""
-        content.append(f"Witness, {witness.name}: {witness.outcome}{detail}.")
+    content += [_testimony(witness) for witness in entry.witnesses]
+    for below in entry.consequences:
+        content += [f"Checked too, {below.name} ({below.status}):", Equation(below.statement, tag="")]
+        content += [_testimony(witness) for witness in below.witnesses]
+        if below.controls:
+            content.append(f"False neighbours: {below.controls}.")
+    if entry.controls:
+        content.append(f"False neighbours: {entry.controls}.")
     return Section(entry.name, tuple(content))

@@ -11,18 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from derivations.report.content import (
-    VERDICTS,
-    Entry,
-    Figure,
-    Formula,
-    Report,
-    Table,
-    Working,
-    code_anchor,
-    label,
-    slug,
-)
+from derivations.report.content import VERDICTS, Figure, Formula, Report, Table, Working, code_anchor, fold, label, slug
 from derivations.report.mathematics import FONT_FAMILY, Mathematics, embedded_font
 from symrg.errors import SymrgError
 from symrg.typesetting import chain
@@ -68,8 +57,7 @@ def render(report: Report) -> str:
         "inline": mathematics.inline,
         "display": mathematics.block,
         "derivation": lambda w: _derivation(mathematics, w),
-        "folded": _folded,
-        "shortened": _shortened,
+        "folded": fold,
         "kind": _kind,
         "label": label,
         "slug": slug,
@@ -101,24 +89,6 @@ def _derivation(mathematics: Mathematics, working: Working) -> list[Markup]:
 
 def _kind(block: Any) -> str:
     return {str: "text", Formula: "formula", Working: "working", Figure: "figure", Table: "table"}[type(block)]
-
-
-def _folded(text: str, most: int = 320) -> tuple[str, str]:
-    """A long text as its first sentences and the rest; mathematics is not cut."""
-    if len(text) <= most:
-        return text, ""
-    for match in reversed(list(re.finditer(r"[.;] ", text[:most]))):
-        if text[: match.start()].count("$") % 2 == 0:
-            return text[: match.start() + 1], text[match.end() :]
-    return text, ""
-
-
-def _shortened(entry: Entry) -> str:
-    """The reason without the raw point of a counterexample, which stands beside it as a formula."""
-    if not entry.counterexample:
-        return entry.reason
-    confirmed = entry.reason.find("the correction is confirmed")
-    return "The" + entry.reason[confirmed + 3 :] if confirmed >= 0 else ""
 
 
 def _sort_key(number: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from symrg.typesetting.document import Chain, Equation, Section, Table, document, fragment
 from symrg.typesetting.lines import break_lines, chain, display
 from symrg.typesetting.notation import component, divergence, expectation, fisher, functional_derivative
+from symrg.typesetting.plain import plain
 from symrg.typesetting.printer import latex
 from symrg.typesetting.typeset import Typeset
 
@@ -25,4 +26,5 @@ __all__ = [
     "fragment",
     "functional_derivative",
     "latex",
+    "plain",
 ]

@@ -26,6 +26,7 @@ _PREAMBLE = r"""\documentclass[11pt]{article}
 \allowdisplaybreaks
 """
 
+_LONG_WORD = 24
 _ESCAPES = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "%": r"\%", "#": r"\#", "&": r"\&",
             "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
             "<": r"\textless{}", ">": r"\textgreater{}",
@@ -37,10 +38,20 @@ _PAGE_BREAKS_FROM = 12  # rows
 def escape(text: str) -> str:
     r"""Plain text for LaTeX; what stands between dollar signs is mathematics and stays as it is."""
     parts = re.split(r"(\$[^$]+\$)", text)
-    return "".join(
-        part if k % 2 else re.sub(r"[\\{}$%#&_^~<>\"\u2013\u2014\u2212]", lambda m: _ESCAPES[m.group()], part)
-        for k, part in enumerate(parts)
-    )
+    return "".join(part if k % 2 else _escape_plain(part) for k, part in enumerate(parts))
+
+
+def _escape_plain(text: str) -> str:
+    """Without mathematics; long words, such as expressions and paths, may be broken after an operator."""
+    words = []
+    for word in re.split(r"(\s+)", text):
+        places = "/*+-=(),;|_." if len(word) > _LONG_WORD else ""
+        words.append("".join(_escaped(c) + (r"\allowbreak{}" if c in places else "") for c in word))
+    return "".join(words)
+
+
+def _escaped(character: str) -> str:
+    return _ESCAPES[character] if re.match(r"[\\{}$%#&_^~<>\"\u2013\u2014\u2212]", character) else character
 
 
 @dataclass(frozen=True)
@@ -177,8 +188,12 @@ def _chain(block: Chain, limit: float = LINE_WIDTH) -> str:
 
 def _table(block: Table) -> str:
     heads = " & ".join(escape(c) for c in block.columns)
-    share = 0.93 / max(len(block.columns), 1)
-    spec = "".join(rf"p{{{share:.3f}\linewidth}}" for _ in block.columns)
+    needs = [
+        min(max(len(cell) for cell in (column, *(row[k] for row in block.rows))), 40)
+        for k, column in enumerate(block.columns)
+    ]
+    room = 0.98 - 0.03 * len(needs)
+    spec = "".join(rf"p{{{room * need / sum(needs):.3f}\linewidth}}" for need in needs)
     rows = "\n".join(
         r"\raggedright " + r" & \raggedright ".join(escape(c) for c in row) + r" \tabularnewline" for row in block.rows
     )

@@ -31,6 +31,7 @@ from symrg.typesetting.factors import (
 )
 from symrg.typesetting.names import function_name, symbol_name
 from symrg.typesetting.order import is_displacement, natural_order
+from symrg.typesetting.plain import costly_to_order
 
 _LONG_NUMERATOR = 110  # characters of LaTeX: a longer sum stands beside its fraction
 _OPERATORS = {"erf": "erf", "erfc": "erfc", "erfi": "erfi", "sign": "sgn", "Ei": "Ei", "li": "li", "Li": "Li",
@@ -75,6 +76,7 @@ class FieldPrinter(LatexPrinter):
 
     def _print_Add(self, expr: Add, order: Any = None) -> str:
         pieces: list[tuple[bool, str]] = []
+        order = "none" if costly_to_order(expr) else order
         for term in natural_order(self._as_ordered_terms(expr, order=order)):
             negative, body = self._signed(term)
             pieces.append((negative, rf"\left({body}\right)" if self._needs_add_brackets(term) else body))

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from derivations.report.browser import find_browser, print_pdf, run_headless
-from derivations.report.content import Chapter, Entry, Formula, Report, Working
-from derivations.report.html import BrokenReport, _folded, render, write_html
+from derivations.report.content import Chapter, Entry, Formula, Report, Working, fold
+from derivations.report.html import BrokenReport, render, write_html
 from derivations.report.mathematics import FONT_FAMILY, FormulaNotSet
 
 needs_browser = pytest.mark.skipif(find_browser() is None, reason="no Chromium-like browser is installed")
@@ -59,11 +59,11 @@ def test_an_unknown_verdict_is_refused():
 
 
 def test_a_long_reason_is_folded_and_none_of_it_lost():
-    head, tail = _folded("One $a. b$ sentence. " + "Another; and more " * 40)
+    head, tail = fold("One $a. b$ sentence. " + "Another; and more " * 40)
     assert head.endswith((".", ";"))
     assert len(head) <= 320
     assert f"{head} {tail}".split() == ("One $a. b$ sentence. " + "Another; and more " * 40).split()
-    assert _folded("short") == ("short", "")
+    assert fold("short") == ("short", "")
 
 
 def test_a_derivation_without_steps_is_shown():

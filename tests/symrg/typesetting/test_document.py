@@ -139,3 +139,13 @@ def test_everything_survives_the_conversion_to_mathml():
         assert "merror" not in mathml
     with pytest.raises(math_core.LatexError):
         converter.convert_with_local_state(r"\nosuchcommand{x}", displaystyle=True)
+
+
+def test_long_words_may_be_broken_and_short_ones_not():
+    from symrg.typesetting.document import escape
+
+    assert escape("a_1*b") == r"a\_1*b"
+    long = escape("Lambda*exp(-G*phi**2/(2*K(Lambda)))")
+    assert long.replace(r"\allowbreak{}", "") == "Lambda*exp(-G*phi**2/(2*K(Lambda)))"
+    assert r"*\allowbreak{}exp(" in long
+    assert escape("$a+b+c+d+e+f+g+h+i+j+k+l+m$") == "$a+b+c+d+e+f+g+h+i+j+k+l+m$"
