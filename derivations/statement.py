@@ -78,11 +78,16 @@ class Statement(Typeset):
         """The verdict with the correction as the talk would write it, if that is confirmed."""
         assert self.mended is not None
         confirmed = verify(self.mended, limit)
-        consequences = (*verdict.consequences, confirmed)
         if not confirmed.holds:
-            return replace(verdict, consequences=consequences)
+            return replace(verdict, consequences=(*verdict.consequences, confirmed))
         refuted = verdict.reason.split("; corrected:")[0]
         reason = f"{refuted}; the correction is {confirmed.reason}"
         return replace(
-            verdict, status="holds with correction", correction=self.mended, reason=reason, consequences=consequences
+            verdict,
+            status="holds with correction",
+            correction=self.mended,
+            corrected=confirmed,
+            marked=None,
+            change="",
+            reason=reason,
         )

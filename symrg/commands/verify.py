@@ -30,6 +30,12 @@ A file of equations is TOML:
   rhs = "1"
 
 \b
+A file whose name ends in .py is your own program, and is run: it defines
+CLAIMS = [Claim(lhs, rhs), ..] and DERIVATIONS = [Derivation(..), ..]. Don't
+name a .py file that you wouldn't run yourself. Nothing in a TOML file or in
+a certificate is ever run.
+
+\b
 Exit status: 0 every claim holds, 1 a claim is refuted (or a certificate
 disagrees), 2 bad input. Claims that stay undecided don't count as refuted;
 with --strict they do.
@@ -61,7 +67,7 @@ def verify(
     controls: bool,
     strict: bool,
 ) -> None:
-    """Verify the equations of a TOML file by independent witnesses.
+    """Verify the equations of a TOML file, or of a Python file of your own, by independent witnesses.
 
     Every claim is examined by a symbolic reduction, by ball arithmetic at points of its domain, and where these
     don't suffice by another computer algebra system and in floating point. A claim that fails is corrected where a
@@ -77,10 +83,9 @@ def verify(
 
     from symrg.console import console
     from symrg.verification.certificate import certificate as certified
-    from symrg.verification.equations_file import read
     from symrg.verification.ledger import Entry, Ledger
 
-    equations = read(file)
+    equations = _read(file)
     seconds = budget or equations.budget or 20.0
     verdicts: list[Verdict] = []
     entries: list[Entry] = []
@@ -103,6 +108,17 @@ def verify(
     undecided = any(v.status == "undecided" for v in verdicts)
     if ledger.refuted or (strict and undecided):
         raise click.exceptions.Exit(1)
+
+
+def _read(file: str) -> EquationsFile:
+    """The equations of a file; it is run as Python only where its name ends in .py."""
+    if file.endswith(".py"):
+        from symrg.verification.python_file import run_module
+
+        return run_module(file)
+    from symrg.verification.equations_file import read
+
+    return read(file)
 
 
 def _verdicts(equations: EquationsFile, seconds: float) -> Iterator[tuple[Verdict, float]]:

@@ -101,12 +101,13 @@ class BallWitness:
         if reading.relation != "==" and reading.symbols:
             points += [p for p in worst_points([s.margin for s in sides], points, domain) if p not in points]
         tally = _Tally(self, prefix, domain, reading)
+        distinct = tuple({(s.lhs, s.rhs): (k, s) for k, s in reversed(list(enumerate(sides)))}.values())[::-1]
         end = time.monotonic() + budget.remaining * 0.9
         for number, values in enumerate(points):
             if time.monotonic() > end and number >= 3:
                 tally.cut = len(points) - number
                 break
-            for k, pair in enumerate(sides):
+            for k, pair in distinct:
                 try:
                     element = k if len(sides) > 1 else None
                     refuted = within(budget.remaining, tally.add, pair, values, element, end)

@@ -10,7 +10,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from symrg.errors import InvalidClaim
-from symrg.typesetting import Typeset, latex
+from symrg.typesetting import Typeset, latex, plain
 
 RELATIONS = {"==": "=", "<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq", ":=": r"\equiv", "~": r"\sim"}
 """Relation -> LaTeX. `:=` makes the left side stand for the right one; `~` is a schematic statement."""
@@ -132,8 +132,8 @@ class Claim(Typeset):
     def __str__(self) -> str:
         label = f"{self.name}: " if self.name else ""
         order = f" + O(({self.order[0]} - {self.order[1]})^{self.order[2]})" if self.order else ""
-        where = f"  for {', '.join(map(str, self.conditions))}" if self.conditions else ""
-        return f"{label}{self.lhs} {self.relation} {self.rhs}{order}{where}"
+        where = f"  for {', '.join(map(plain, self.conditions))}" if self.conditions else ""
+        return f"{label}{plain(self.lhs)} {self.relation} {plain(self.rhs)}{order}{where}"
 
 
 def _side(value: Any, which: str, infinite: bool = False) -> Any:

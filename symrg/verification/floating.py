@@ -280,6 +280,21 @@ def _breaks(body: sp.Expr, variable: sp.Symbol, env: dict[sp.Basic, Any], a: Any
     return sorted(set(found))[:10]
 
 
+def _shrinking(value: Callable[[Any], Any], low: Any, high: Any) -> None:
+    """Refuse a series whose terms don't shrink: extrapolation would give a value to a divergent one.
+
+    Raises:
+        Declined: they don't.
+    """
+    for start, sign in ((low, 1), (high, -1)):
+        if not mpmath.isinf(high if sign == 1 else low):
+            continue
+        first = int(start) if not mpmath.isinf(start) else 0
+        early, late = (max(abs(value(mpmath.mpf(first + sign * (n + j)))) for j in range(7)) for n in (100, 800))
+        if not late < early and late != 0:
+            raise Declined("a series whose terms don't shrink")
+
+
 def _series(expr: sp.Sum | sp.Product, env: dict[sp.Basic, Any]) -> Any:
     if len(expr.limits) > 1:
         raise Declined("sums over more than one index")
@@ -290,6 +305,8 @@ def _series(expr: sp.Sum | sp.Product, env: dict[sp.Basic, Any]) -> Any:
         return value_of(expr.function, {**env, variable: k})
 
     if mpmath.isinf(a) or mpmath.isinf(b):
+        if isinstance(expr, sp.Sum):
+            _shrinking(value, a, b)
         whole = mpmath.nsum if isinstance(expr, sp.Sum) else mpmath.nprod
         return whole(value, [a, b])
     if b - a > 5000:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from symrg import __version__
 from symrg.budget import Budget
 from symrg.typesetting import Typeset
-from symrg.verification.judgement import Verdict
+from symrg.verification.judgement import STATUSES, Verdict
 from symrg.verification.mutants import Controls, control
 from symrg.verification.witness import Evidence, Outcome
 
@@ -17,67 +18,89 @@ SCHEMA_NAME = "symrg-ledger/1"
 
 _TEXT = {"type": "string"}
 _MAYBE = {"type": ["string", "null"]}
+_COUNT = {"type": "integer", "minimum": 0}
+_TEXTS = {"type": "array", "items": _TEXT}
+_STATUS = {"enum": ["holds", "holds with correction", "fails", "definition", "schematic", "undecided"]}
+
+
+def _object(required: list[str], properties: dict[str, Any], nullable: bool = False) -> dict[str, Any]:
+    kind: Any = ["object", "null"] if nullable else "object"
+    return {"type": kind, "required": required, "properties": properties, "additionalProperties": False}
+
+
+_WITNESSES = {
+    "type": "array",
+    "items": _object(
+        ["name", "kind", "outcome", "checks", "reason", "proof"],
+        {
+            "name": _TEXT,
+            "kind": _TEXT,
+            "outcome": {"enum": ["holds", "refuted", "undecided"]},
+            "checks": _TEXTS,
+            "reason": _TEXT,
+            "proof": {"type": "boolean"},
+        },
+    ),
+}
+_CONTROLS = _object(
+    ["different", "refused", "refuted", "score", "equivalent", "accepted", "untried"],
+    {
+        "different": {**_COUNT, "description": "mutants that are other statements and were shown to the witnesses"},
+        "refused": {**_COUNT, "description": "those that no witness confirmed"},
+        "refuted": {**_COUNT, "description": "those that a witness refuted by a counter-example"},
+        "score": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+        "equivalent": _TEXTS,
+        "accepted": _TEXTS,
+        "untried": {**_COUNT, "description": "mutants that were left out for want of time"},
+    },
+    nullable=True,
+)
+_ENTRY = _object(
+    ["id", "printed", "reading", "status", "reason", "witnesses"],
+    {
+        "id": _TEXT,
+        "title": {"type": "string", "description": "what it says, in a few words"},
+        "printed": {"type": "string", "description": "LaTeX of the statement as its source prints it"},
+        "reading": {"type": "string", "description": "the precise statement that was examined, in words or as text"},
+        "examined": {"type": "string", "description": "the claim that the witnesses examined, as text"},
+        "source": _MAYBE,
+        "code": _MAYBE,
+        "status": _STATUS,
+        "reason": _TEXT,
+        "counterexample": {"type": ["object", "null"], "additionalProperties": _TEXT},
+        "holds_where": {"type": ["array", "null"], "items": _TEXT},
+        "correction": _object(
+            ["statement", "latex", "marked", "change"],
+            {"statement": _TEXT, "latex": _TEXT, "marked": _MAYBE, "change": _TEXT, "witnesses": _WITNESSES},
+            nullable=True,
+        ),
+        "witnesses": _WITNESSES,
+        "controls": {**_CONTROLS, "description": "of the claim, or of its correction where that is what holds"},
+        "steps": {
+            "type": "array",
+            "items": _object(
+                ["statement", "because", "status", "reason", "witnesses"],
+                {"statement": _TEXT, "because": _TEXT, "status": _STATUS, "reason": _TEXT, "witnesses": _WITNESSES},
+            ),
+        },
+        "consequences": {"type": "array", "items": {"$ref": "#/$defs/entry"}},
+        "seconds": {"type": ["number", "null"]},
+    },
+)
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "symrg ledger of verified claims",
-    "type": "object",
-    "required": ["schema", "title", "summary", "entries"],
-    "properties": {
-        "schema": {"const": SCHEMA_NAME},
-        "title": _TEXT,
-        "summary": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
-        "entries": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["id", "printed", "reading", "status", "reason", "witnesses"],
-                "properties": {
-                    "id": _TEXT,
-                    "printed": {"type": "string", "description": "LaTeX of the statement as its source prints it"},
-                    "reading": {"type": "string", "description": "the precise statement that was examined, as text"},
-                    "source": _MAYBE,
-                    "status": {
-                        "enum": ["holds", "holds with correction", "fails", "definition", "schematic", "undecided"]
-                    },
-                    "reason": _TEXT,
-                    "counterexample": {"type": ["object", "null"], "additionalProperties": _TEXT},
-                    "holds_where": {"type": ["array", "null"], "items": _TEXT},
-                    "correction": {
-                        "type": ["object", "null"],
-                        "required": ["statement", "latex", "marked", "change"],
-                        "properties": {"statement": _TEXT, "latex": _TEXT, "marked": _MAYBE, "change": _TEXT},
-                    },
-                    "witnesses": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["name", "kind", "outcome", "checks", "reason", "proof"],
-                            "properties": {
-                                "name": _TEXT,
-                                "kind": _TEXT,
-                                "outcome": {"enum": ["holds", "refuted", "undecided"]},
-                                "checks": {"type": "array", "items": _TEXT},
-                                "reason": _TEXT,
-                                "proof": {"type": "boolean"},
-                            },
-                        },
-                    },
-                    "controls": {
-                        "type": ["object", "null"],
-                        "required": ["different", "refused", "equivalent", "accepted"],
-                        "properties": {
-                            "different": {"type": "integer", "minimum": 0},
-                            "refused": {"type": "integer", "minimum": 0},
-                            "equivalent": {"type": "array", "items": _TEXT},
-                            "accepted": {"type": "array", "items": _TEXT},
-                        },
-                    },
-                    "consequences": {"type": "array", "items": {"type": "string"}},
-                    "seconds": {"type": ["number", "null"]},
-                },
-            },
+    **_object(
+        ["schema", "title", "summary", "entries"],
+        {
+            "schema": {"const": SCHEMA_NAME},
+            "title": _TEXT,
+            "version": _TEXT,
+            "summary": {"type": "object", "additionalProperties": _COUNT},
+            "entries": {"type": "array", "items": {"$ref": "#/$defs/entry"}},
         },
-    },
+    ),
+    "$defs": {"entry": _ENTRY},
 }
 """JSON Schema of what `Ledger.as_json` gives."""
 
@@ -90,8 +113,12 @@ class Entry(Typeset):
         identifier: of the claim.
         verdict: on it.
         reading: the precise reading in words, where it needs some.
-        controls: how the witnesses took its mutants; None where it has none.
+        controls: how the witnesses took the mutants of what holds: the claim, or its correction; None without any.
         seconds: that the verdict took.
+        title: what it says, in a few words.
+        code: where it is derived.
+        steps: verdicts on the links of the derivation that leads to it.
+        consequences: entries of what follows from it, of its instances too.
     """
 
     identifier: str
@@ -99,15 +126,38 @@ class Entry(Typeset):
     reading: str = ""
     controls: Controls | None = None
     seconds: float | None = None
+    title: str = ""
+    code: str | None = None
+    steps: tuple[Verdict, ...] = ()
+    consequences: tuple[Entry, ...] = ()
 
     @classmethod
     def of(cls, verdict: Verdict, budget: float | Budget | None = 5, **details: Any) -> Entry:
-        """The entry of a verdict, with controls where the claim holds and the budget isn't None."""
+        """The entry of a verdict, with controls of whatever holds in it where the budget isn't None.
+
+        Args:
+            verdict: on a claim.
+            budget: seconds for the controls of the claim and its consequences together.
+            details: identifier, reading, title, code, steps, seconds.
+        """
         controls = None
-        if verdict.status == "holds" and budget is not None:
-            controls = control(verdict.claim, verdict.witnesses, budget)
+        limit = None if budget is None else Budget.of(budget)
+        confirmed = verdict.corrected if verdict.status == "holds with correction" else verdict
+        parts = 1 + len(verdict.consequences)
+        if limit is not None and confirmed is not None and confirmed.status == "holds":
+            controls = control(confirmed.claim, confirmed.witnesses, Budget(max(limit.remaining / parts, 0.05)))
         name = details.pop("identifier", None) or verdict.claim.name or str(verdict.claim)[:60]
-        return cls(name, verdict, controls=controls, **details)
+        found = []
+        for k, consequence in enumerate(verdict.consequences):
+            share = None if limit is None else Budget(max(limit.remaining / (len(verdict.consequences) - k), 0.05))
+            found.append(cls.of(consequence, share))
+        return cls(name, verdict, controls=controls, consequences=tuple(found), **details)
+
+    @property
+    def all_controls(self) -> tuple[Controls, ...]:
+        """Its own controls and those of its consequences."""
+        own = () if self.controls is None else (self.controls,)
+        return own + tuple(c for e in self.consequences for c in e.all_controls)
 
     def latex(self) -> str:
         """The statement, and its correction where it has one."""
@@ -124,30 +174,96 @@ class Entry(Typeset):
                 "latex": v.correction.latex(),
                 "marked": v.marked,
                 "change": v.change,
-            }
-        controls = None
-        if self.controls is not None:
-            controls = {
-                "different": len(self.controls.different),
-                "refused": sum(not r.accepted for r in self.controls.different),
-                "equivalent": [m.change for m in self.controls.equivalent],
-                "accepted": [r.mutant.change for r in self.controls.different if r.accepted],
+                "witnesses": [_witness(e) for e in v.corrected.witnesses] if v.corrected else [],
             }
         return {
             "id": self.identifier,
+            "title": self.title,
             "printed": v.claim.statement(),
             "reading": self.reading or str(v.claim),
+            "examined": str(v.claim),
             "source": v.claim.source,
+            "code": self.code,
             "status": v.status,
             "reason": v.reason,
             "counterexample": _texts(v.counterexample),
             "holds_where": None if v.holds_where is None else [str(c) for c in v.holds_where],
             "correction": correction,
             "witnesses": [_witness(e) for e in v.witnesses],
-            "controls": controls,
-            "consequences": [str(c) for c in v.consequences],
+            "controls": None if self.controls is None else _controls(self.controls),
+            "steps": [_step(s) for s in self.steps],
+            "consequences": [e.as_json() for e in self.consequences],
             "seconds": self.seconds,
         }
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A line of the ledger that a measurement decides: there are no two sides for the other witnesses to look at.
+
+    Attributes:
+        identifier: of the statement.
+        printed: LaTeX as its source prints it.
+        status: as of a verdict.
+        witnesses: what was measured, and how.
+        reading: what precisely was measured, in words.
+        reason: for the status.
+        title: what it says, in a few words.
+        source: where it is printed.
+        code: where it is measured.
+    """
+
+    identifier: str
+    printed: str
+    status: str
+    witnesses: tuple[Evidence, ...]
+    reading: str = ""
+    reason: str = ""
+    title: str = ""
+    source: str | None = None
+    code: str | None = None
+    all_controls: tuple[Controls, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"status is one of {', '.join(STATUSES)}; given {self.status!r}")
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as the schema has it."""
+        return {
+            "id": self.identifier,
+            "title": self.title,
+            "printed": self.printed,
+            "reading": self.reading,
+            "source": self.source,
+            "code": self.code,
+            "status": self.status,
+            "reason": self.reason,
+            "witnesses": [_witness(e) for e in self.witnesses],
+            "controls": None,
+        }
+
+
+def _controls(controls: Controls) -> dict[str, Any]:
+    return {
+        "different": len(controls.different),
+        "refused": controls.refused,
+        "refuted": controls.refuted,
+        "score": controls.score,
+        "equivalent": [m.change for m in controls.equivalent],
+        "accepted": [r.mutant.change for r in controls.different if r.accepted],
+        "untried": controls.untried,
+    }
+
+
+def _step(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "statement": str(verdict.claim),
+        "because": verdict.claim.source or "",
+        "status": verdict.status,
+        "reason": verdict.reason,
+        "witnesses": [_witness(e) for e in verdict.witnesses],
+    }
 
 
 def _texts(values: dict[Any, Any] | None) -> dict[str, str] | None:
@@ -175,7 +291,7 @@ class Ledger(Typeset):
     """
 
     title: str
-    entries: tuple[Entry, ...] = field(default=())
+    entries: tuple[Entry | Measured, ...] = field(default=())
 
     @classmethod
     def of(cls, title: str, verdicts: Iterable[Verdict], budget: float | None = 5) -> Ledger:
@@ -187,22 +303,26 @@ class Ledger(Typeset):
         """How many claims have each status, and the controls in all."""
         counts: dict[str, int] = {}
         for e in self.entries:
-            counts[e.verdict.status] = counts.get(e.verdict.status, 0) + 1
-        controls = [e.controls for e in self.entries if e.controls is not None]
+            counts[_status(e)] = counts.get(_status(e), 0) + 1
+        controls = [c for e in self.entries for c in e.all_controls]
         counts["controls"] = sum(len(c.different) for c in controls)
-        counts["controls refused"] = sum(not r.accepted for c in controls for r in c.different)
+        counts["controls refused"] = sum(c.refused for c in controls)
+        counts["controls refuted"] = sum(c.refuted for c in controls)
+        counts["controls equivalent"] = sum(len(c.equivalent) for c in controls)
+        counts["controls untried"] = sum(c.untried for c in controls)
         return counts
 
     @property
     def refuted(self) -> bool:
         """Whether some claim, as printed, doesn't hold."""
-        return any(e.verdict.status in ("fails", "holds with correction") for e in self.entries)
+        return any(_status(e) in ("fails", "holds with correction") for e in self.entries)
 
     def as_json(self) -> dict[str, Any]:
         """The ledger as `SCHEMA` has it."""
         return {
             "schema": SCHEMA_NAME,
             "title": self.title,
+            "version": __version__,
             "summary": self.summary,
             "entries": [e.as_json() for e in self.entries],
         }
@@ -213,7 +333,10 @@ class Ledger(Typeset):
 
     def latex(self) -> str:
         """An array of the claims with their statuses."""
-        rows = [rf"\text{{{_plain(e.identifier)}}} & {e.latex()} & \text{{{e.verdict.status}}}" for e in self.entries]
+        rows = []
+        for e in self.entries:
+            statement = e.latex() if isinstance(e, Entry) else e.printed
+            rows.append(rf"\text{{{_plain(e.identifier)}}} & {statement} & \text{{{_status(e)}}}")
         return "\\begin{array}{lll}\n" + " \\\\\n".join(rows) + "\n\\end{array}"
 
     def table(self, width: int | None = None) -> Any:
@@ -226,6 +349,11 @@ class Ledger(Typeset):
         for heading, ratio in (("claim", 2), ("statement", 4), ("verdict", 2), ("witnesses", 3), ("controls", 2)):
             table.add_column(heading, ratio=ratio, overflow="fold")
         for e in self.entries:
+            if isinstance(e, Measured):
+                found = "\n".join(f"{w.witness}: {_sign(w)}" for w in e.witnesses)
+                colour = colours.get(e.status, "cyan")
+                table.add_row(Text(e.identifier), Text(e.title), Text(e.status, colour), Text(found), Text("measured"))
+                continue
             v = e.verdict
             witnesses = "\n".join(f"{w.witness}: {_sign(w)}" for w in v.witnesses)
             statement = Text(str(v.claim).removeprefix(f"{v.claim.name}: ")[:300])
@@ -241,6 +369,10 @@ class Ledger(Typeset):
                 Text(str(e.controls) if e.controls is not None else ""),
             )
         return table
+
+
+def _status(entry: Entry | Measured) -> str:
+    return entry.status if isinstance(entry, Measured) else entry.verdict.status
 
 
 def _sign(evidence: Evidence) -> str:

@@ -48,6 +48,7 @@ class Control:
     Attributes:
         mutant: the changed claim.
         equivalent: whether it says the same as the original.
+        refuted: whether a witness refuted it by a counter-example.
         refused: witnesses that didn't confirm it.
         accepted: witnesses that confirmed it.
     """
@@ -56,13 +57,20 @@ class Control:
     equivalent: bool
     refused: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
+    refuted: bool = False
 
 
 @dataclass(frozen=True)
 class Controls:
-    """The negative controls of one claim."""
+    """The negative controls of one claim.
+
+    Attributes:
+        results: one for each mutant that was tried.
+        untried: how many mutants were left out for want of time.
+    """
 
     results: tuple[Control, ...]
+    untried: int = 0
 
     @property
     def different(self) -> tuple[Control, ...]:
@@ -77,16 +85,24 @@ class Controls:
     @property
     def score(self) -> float | None:
         """Share of the different mutants that every witness refused; None where there was none."""
-        different = self.different
-        return sum(not r.accepted for r in different) / len(different) if different else None
+        return self.refused / len(self.different) if self.different else None
+
+    @property
+    def refused(self) -> int:
+        """How many of the different mutants no witness confirmed."""
+        return sum(not r.accepted for r in self.different)
+
+    @property
+    def refuted(self) -> int:
+        """How many of the different mutants a witness refuted by a counter-example."""
+        return sum(r.refuted for r in self.different)
 
     def __str__(self) -> str:
         if self.score is None:
-            return "no mutant differs"
-        refused = sum(not r.accepted for r in self.different)
-        return f"{refused} of {len(self.different)} refused" + (
-            f", {len(self.equivalent)} equivalent" if self.equivalent else ""
-        )
+            return "no mutant differs" if not self.untried else "no mutant was tried"
+        text = f"{self.refused} of {len(self.different)} refused"
+        text += f", {len(self.equivalent)} equivalent" if self.equivalent else ""
+        return text + (f", {self.untried} untried" if self.untried else "")
 
 
 def mutants(claim: Claim, most: int = MOST) -> tuple[Mutant, ...]:
@@ -217,7 +233,11 @@ def control(
     found = mutants(claim, most)
     chosen = witnesses if witnesses is not None else _confirming(evidence)
     results = []
+    untried = 0
     for k, mutant in enumerate(found):
+        if limit.remaining < 0.02:
+            untried = len(found) - k
+            break
         share = max(limit.remaining / (len(found) - k), 0.02)
         if _same(claim, mutant.claim):
             results.append(Control(mutant, True))
@@ -233,8 +253,8 @@ def control(
             continue  # a weaker or stronger inequality may well be true too
         for witness, outcome in outcomes:
             (accepted if outcome.outcome is Outcome.HOLDS else refused).append(witness.name)
-        results.append(Control(mutant, False, tuple(refused), tuple(accepted)))
-    return Controls(tuple(results))
+        results.append(Control(mutant, False, tuple(refused), tuple(accepted), truly))
+    return Controls(tuple(results), untried)
 
 
 def _confirming(evidence: tuple[Evidence, ...]) -> tuple[Witness, ...]:

@@ -16,7 +16,7 @@ import sympy as sp
 from flint import acb, acb_mat, arb
 
 from symrg.budget import Budget, Declined
-from symrg.typesetting import latex
+from symrg.typesetting import latex, plain
 from symrg.verification.claim import RELATIONS, Claim
 from symrg.verification.enclosure import Evaluate, at, enclose
 from symrg.verification.mutants import neighbours
@@ -277,7 +277,7 @@ def _exponents(rhs: sp.Expr, values: _Values) -> Correction | None:
     for sign in (1, -1, sp.I, -sp.I):
         new = sign * constant * sp.Mul(*(f**p for f, p in zip(factors, powers)))
         if values.agree(new):
-            return Correction(new, f"{rhs} becomes {new}", rf"\underline{{{latex(new)}}}")
+            return Correction(new, f"{plain(rhs)} becomes {plain(new)}", rf"\underline{{{latex(new)}}}")
     return None
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import sympy as sp
 
 from symrg.budget import Budget, Declined
+from symrg.typesetting import plain
 from symrg.verification.assumed import restated
 from symrg.verification.constancy import constant_and_zero
 from symrg.verification.inequalities import prove_nonnegative, prove_positive
@@ -178,7 +179,7 @@ def _taylor(moved: sp.Expr, h: sp.Symbol, n: sp.Rational) -> list[str] | None:
 
 
 def _brief(expr: Any) -> str:
-    text = str(expr)
+    text = plain(expr)
     return text if len(text) <= 120 else f"an expression of {sp.count_ops(expr)} operations"
 
 

@@ -148,34 +148,7 @@ def test_example_finds_and_corrects_the_planted_misprint(tmp_path):
     assert sum(outcome is True for _, outcome, _ in found) >= 9
 
 
-def conforms(value, schema):
-    """Check a value against the keywords of JSON Schema that the ledger's schema uses."""
-    kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
-    kind = schema.get("type")
-    if kind is not None:
-        options = [kind] if isinstance(kind, str) else kind
-        if value is None:
-            assert "null" in options
-            return
-        assert any(k != "null" and isinstance(value, kinds[k]) for k in options), (value, schema)
-    if "const" in schema:
-        assert value == schema["const"]
-    if "enum" in schema:
-        assert value in schema["enum"]
-    for key in schema.get("required", ()):
-        assert key in value
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            rule = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
-            assert rule is not None or "properties" not in schema, f"{key} isn't in the schema"
-            if rule is not None:
-                conforms(inner, rule)
-    if isinstance(value, list):
-        for inner in value:
-            conforms(inner, schema["items"])
-
-
-def test_ledger_obeys_its_schema(tmp_path):
+def test_ledger_obeys_its_schema(tmp_path, conforms):
     file = tmp_path / "f.toml"
     file.write_text(
         GOOD
