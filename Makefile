@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: reproduce test check docs format clean help
+.PHONY: reproduce test check docs bench format clean help
 
 help:            ## list the targets
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -32,9 +32,24 @@ docs: $(STAMP)  ## the documentation, strictly: warnings are errors, every code 
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	$(BIN)/sphinx-build -W -n -q -b html docs docs/_build/html
 
+# py-pde and fplanck want Python 3.12 or later, so the benchmark's peers have an environment of their own
+PEERS       := .venv-peers
+PEER_PYTHON ?= $(firstword $(shell for p in python3.14 python3.13 python3.12 python3 $$HOME/.pyenv/versions/3.1[2-9]*/bin/python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo "$$p"; done))
+
+$(PEERS)/.installed:
+	@if [ -z "$(PEER_PYTHON)" ]; then echo "no Python 3.12 or later found: the peers are left out"; mkdir -p $(PEERS); else \
+	$(PEER_PYTHON) -m venv $(PEERS) && $(PEERS)/bin/python -m pip install --quiet py-pde fplanck scikit-fem; fi
+	touch $@
+
+bench: $(STAMP) $(PEERS)/.installed  ## solvers and kernels beside other packages: time at equal error
+	$(BIN)/python benchmarks/solvers.py
+	$(BIN)/python benchmarks/lines.py
+	$(BIN)/python benchmarks/codegen.py
+
 format: $(STAMP)  ## lay out the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove what make built
-	rm -rf $(VENV) report .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) report .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -44,7 +44,9 @@ scheme, [parameters].
 @click.option("--parameter", multiple=True, metavar="NAME=NUMBER", help="Once for each symbol in the formulas.")
 @click.option("--time-name", default="t", show_default=True, help="The name of the time in the formulas.")
 @click.option("--tolerance", type=float, default=1e-4, show_default=True, help="Error of the time integration.")
-@click.option("--scheme", type=click.Choice(["auto", "positive", "high-order"]), default="auto", show_default=True)
+@click.option(
+    "--scheme", type=click.Choice(["auto", "positive", "extrapolated", "high-order"]), default="auto", show_default=True
+)
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw the density into this file.")
 @click.option("--output", type=click.Path(dir_okay=False), help="Save the density as netCDF.")
 @click.option("--json", "as_json", is_flag=True, help="Write times, masses, moments and attributes as JSON.")
