@@ -426,13 +426,13 @@ def _inverse_wishart(form: _Form) -> Named | None:
     return None
 
 
-_ROUTES_OF_ONE: dict[Any, tuple[tuple[str, ...], ...]] = {
+_ROUTES_OF_ONE: dict[Any, tuple[tuple[Any, ...], ...]] = {
     _normal: (("line",),),
     _gamma: (("half",),),
     _inverse_gamma: (("half",),),
     _beta: (("unit",), ("half",)),
 }
-_ROUTES_OF_MANY: dict[Any, tuple[tuple[str, ...], ...]] = {
+_ROUTES_OF_MANY: dict[Any, tuple[tuple[Any, ...], ...]] = {
     _multivariate_normal: (("line", ...),),
     _dirichlet: (("unit", ...), ("half", ...)),
     _normal_inverse_gamma: (("half", "line"),),

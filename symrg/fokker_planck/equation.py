@@ -21,6 +21,7 @@ from sympy import Expr, ImmutableMatrix, Symbol
 
 from symrg.budget import Budget, OutOfTime, within
 from symrg.errors import InvalidEquation
+from symrg.fokker_planck.identity import vanishes
 from symrg.typesetting import Typeset, latex
 
 if TYPE_CHECKING:
@@ -134,13 +135,17 @@ class FokkerPlanck(Typeset):
     def residual(self, p: Any, budget: float | Budget | None = None) -> Expr:
         """d_t p minus the forward operator on p: zero exactly when p solves the equation.
 
-        The result is simplified as far as the budget allows; it is never rounded.
+        The result is simplified as far as the budget allows; it is never rounded. That it is zero is decided by
+        `identity.vanishes`, in exact arithmetic.
         """
         p = sympy.sympify(p)
         if p == 0:
             return sympy.S.Zero
         budget = Budget.of(budget)
-        quotient = budget.attempt("logarithmic form", lambda: sympy.simplify(self._relative_residual(p)), share=0.5)
+        relative = self._relative_residual(p)
+        if budget.attempt("identity", vanishes, relative, share=0.5):
+            return sympy.S.Zero
+        quotient = budget.attempt("logarithmic form", lambda: sympy.simplify(relative), share=0.5)
         if quotient is not None and not quotient.has(sympy.nan, sympy.zoo):
             return quotient * p
         return _reduced(sympy.diff(p, self.time) - self.rhs(p), p, budget)
@@ -506,7 +511,7 @@ def _check_semidefinite(matrix: ImmutableMatrix) -> None:
 
 def _reduced(raw: Expr, scale: Expr, budget: Budget) -> Expr:
     """`raw` simplified, after division by the density, whose exponentials then cancel."""
-    if raw == 0:
+    if raw == 0 or budget.attempt("identity", vanishes, raw, share=0.3):
         return sympy.S.Zero
     quotient = budget.attempt("quotient by the density", lambda: sympy.simplify(sympy.expand(raw / scale)), share=0.5)
     if quotient is not None:

@@ -392,8 +392,7 @@ def _with_parities(equation: FokkerPlanck, parities: Mapping[Symbol, int], budge
             return refuse("no density makes the reversible current free of divergence", tuple(curl))
         phi = phi + rest
     # The last word: the density solves the equation, whatever led to it.
-    density = sympy.exp(phi)
-    stationary = budget.attempt("residual", lambda: sympy.simplify(sympy.expand(equation.rhs(density) / density)))
+    stationary = equation.residual(_exponential(phi, _limits(equation, None)), budget)
     if stationary != 0:
         return refuse("the reversible current of the candidate density has a divergence", tuple(curl))
     return DetailedBalance(True, "the irreversible current vanishes", signs, tuple(curl), phi)

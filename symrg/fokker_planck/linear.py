@@ -113,6 +113,9 @@ def gaussian_solution(
         raise budget.no_closed_form("the propagator of the linear drift")
     propagator, root = found
     from_start = propagator.subs(s, start)
+    rest = budget.attempt("rest state", _rest_state, equation, a, b, share=0.3)
+    if rest is not None and all(_vanishes_at_a_point(e) for e in from_start.diff(t) - a * from_start):
+        return _relaxing(equation, from_start.subs(root), rest, m0, c0)
     spread = propagator * (2 * equation.diffusion.subs(t, s)) * propagator.T
     push = propagator * b.subs(t, s)
 
@@ -133,6 +136,45 @@ def gaussian_solution(
     return GaussianState(equation.coordinates, ImmutableMatrix(m), c)
 
 
+def _rest_state(
+    equation: FokkerPlanck, a: ImmutableMatrix, b: ImmutableMatrix
+) -> tuple[ImmutableMatrix, ImmutableMatrix] | None:
+    """(m, C) with A m + b = 0 and A C + C A^T + 2 D = 0, stable or not; None where there is none, or it depends on t."""
+    if not equation.autonomous or a.rows == 1 or sympy.simplify(a.det()) == 0:
+        return None
+    covariance = _lyapunov(a, equation.diffusion)
+    return None if covariance is None else (ImmutableMatrix(-(a.LUsolve(b))), covariance)
+
+
+def _lyapunov(a: ImmutableMatrix, diffusion: ImmutableMatrix) -> ImmutableMatrix | None:
+    """The one solution C of A C + C A^T + 2 D = 0; None where there is none or more."""
+    n = a.rows
+    unknown = sympy.Matrix(n, n, lambda i, j: sympy.Dummy(f"C{min(i, j)}_{max(i, j)}"))
+    unknown = sympy.Matrix(n, n, lambda i, j: unknown[min(i, j), max(i, j)])
+    symbols = sorted(unknown.free_symbols, key=str)
+    lyapunov = a * unknown + unknown * a.T + 2 * diffusion
+    found = sympy.solve(list(lyapunov), symbols, dict=True)
+    if not found or any(s not in found[0] or found[0][s].has(*symbols) for s in symbols):
+        return None
+    return ImmutableMatrix(unknown.subs(found[0]).applyfunc(sympy.simplify))
+
+
+def _relaxing(
+    equation: FokkerPlanck,
+    propagator: ImmutableMatrix,
+    rest: tuple[ImmutableMatrix, ImmutableMatrix],
+    mean: ImmutableMatrix,
+    covariance: ImmutableMatrix,
+) -> GaussianState:
+    """m = m_s + U (m0 - m_s), C = C_s + U (C0 - C_s) U^T: no integral is needed."""
+    m = rest[0] + propagator * (mean - rest[0])
+    c = rest[1] + propagator * (covariance - rest[1]) * propagator.T
+    n = equation.dimension
+    return GaussianState(
+        equation.coordinates, ImmutableMatrix(m), ImmutableMatrix(n, n, lambda i, j: c[min(i, j), max(i, j)])
+    )
+
+
 def stationary_gaussian(equation: FokkerPlanck, budget: float | Budget | None = None) -> GaussianState:
     """The stationary Gaussian of linear drift: A m + b = 0 and A C + C A^T + 2 D = 0.
 
@@ -145,13 +187,9 @@ def stationary_gaussian(equation: FokkerPlanck, budget: float | Budget | None = 
     n = equation.dimension
     if not equation.autonomous:
         raise InvalidEquation(f"the coefficients depend on {equation.time}, so there is no stationary density")
-    unknown = sympy.Matrix(n, n, lambda i, j: Symbol(f"C{min(i, j)}_{max(i, j)}"))
-    symbols = sorted(unknown.free_symbols, key=str)
-    lyapunov = a * unknown + unknown * a.T + 2 * equation.diffusion
-    found = sympy.solve(list(lyapunov), symbols, dict=True)
-    if not found or sympy.simplify(a.det()) == 0 or any(s not in found[0] for s in symbols):
+    covariance = _lyapunov(a, equation.diffusion)
+    if covariance is None or sympy.simplify(a.det()) == 0:
         raise ImproperDensity("no stationary Gaussian: the drift does not pull in every direction")
-    covariance = ImmutableMatrix(unknown.subs(found[0]).applyfunc(sympy.simplify))
     if any(covariance[i, i].is_nonpositive for i in range(n)) or sympy.simplify(covariance.det()).is_nonpositive:
         raise ImproperDensity(f"no stationary Gaussian: the drift pushes outward, the covariance would be {covariance}")
     mean = ImmutableMatrix((-(a.inv() * b)).applyfunc(sympy.simplify))
@@ -239,9 +277,42 @@ def _oscillating(f: Expr, s: Symbol, a: Expr, b: Expr) -> Expr | None:
 
 
 def _exponential(a: ImmutableMatrix, interval: Expr) -> sympy.Matrix:
-    """exp(a * interval) for constant a."""
-    tau = sympy.Dummy("tau", real=True)
-    return (sympy.Matrix(a) * tau).exp().applyfunc(lambda e: sympy.simplify(e).subs(tau, interval))
+    """exp(a * interval) for constant a: sum of f_k a^k, where the f_k solve the characteristic equation.
+
+    Raises:
+        NotImplementedError: the characteristic polynomial has an irreducible factor of degree three or more.
+
+    Source: Leonard, SIAM Review 38 (1996) 507.
+    """
+    n = a.rows
+    r = sympy.Dummy("r", real=True)
+    characteristic = a.charpoly()
+    z = characteristic.gen
+    basis: list[Expr] = []
+    for factor, power in sympy.factor_list(characteristic.as_expr(), z)[1]:
+        waves = _waves(sympy.Poly(factor, z), r)
+        basis += [r**k * w for k in range(power) for w in waves]
+    wronskian = sympy.Matrix(n, n, lambda k, i: sympy.simplify(basis[i].diff(r, k).subs(r, 0)))
+    weights = wronskian.inv().applyfunc(sympy.simplify)
+    total = sympy.zeros(n, n)
+    for k in range(n):
+        total += sympy.Add(*(basis[i] * weights[i, k] for i in range(n))) * sympy.Matrix(a) ** k
+    return total.applyfunc(lambda e: sympy.expand(e).subs(r, interval))
+
+
+def _waves(factor: sympy.Poly, r: Symbol) -> list[Expr]:
+    """Real solutions f(r) of the linear equation whose characteristic polynomial is of degree one or two."""
+    if factor.degree() == 1:
+        return [sympy.exp(-factor.all_coeffs()[1] / factor.all_coeffs()[0] * r)]
+    if factor.degree() > 2:
+        raise NotImplementedError(f"the roots of {factor.as_expr()}, which does not factor")
+    leading, middle, last = factor.all_coeffs()
+    half, square = -middle / (2 * leading), sympy.factor((middle**2 - 4 * leading * last) / (4 * leading**2))
+    if square.is_negative:
+        omega = sympy.sqrt(-square)
+        return [sympy.exp(half * r) * sympy.cos(omega * r), sympy.exp(half * r) * sympy.sin(omega * r)]
+    root = sympy.sqrt(square)
+    return [sympy.exp((half + e * root) * r) for e in (1, -1)]
 
 
 def _vanishes_at_a_point(expression: Expr) -> bool:

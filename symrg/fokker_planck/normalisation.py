@@ -3,9 +3,10 @@
 - exp(quadratic) times a polynomial, over the whole space in n dimensions (Wick's theorem);
 - x^a exp(-b x^c) over (0, oo): Gamma((a + 1)/c) / (|c| b^((a + 1)/c));
 - (x - l)^a (u - x)^b over (l, u): (u - l)^(a + b + 1) B(a + 1, b + 1);
+- exp(p cos x + q sin x) over whole periods of length 2 pi: 2 pi I_0(sqrt(p^2 + q^2)) each;
 - (A + B x^2)^(-p) over the real line: sqrt(A/B) A^(-p) B(1/2, p - 1/2).
 
-Source: Gradshteyn and Ryzhik (2007), 3.478.1, 3.196.3, 3.241.4.
+Source: Gradshteyn and Ryzhik (2007), 3.478.1, 3.196.3, 3.241.4, 3.338.4.
 """
 
 from __future__ import annotations
@@ -98,10 +99,10 @@ def _in_turn(value: Expr, limits: Limits, budget: Budget, assume_convergent: boo
                 return total
             value = total
             continue
-        if (a, b) == (-sympy.oo, sympy.oo) and value.has(sympy.cos, sympy.sin) and _periodic(value, s):
+        if (a, b) == (-sympy.oo, sympy.oo) and value.has(sympy.cos, sympy.sin) and _repeats(value, s):
             return sympy.oo
-        found = None
-        if (a, b) == (-sympy.oo, sympy.oo):
+        found = budget.attempt("von Mises", _von_mises, value, s, a, b)
+        if found is None and (a, b) == (-sympy.oo, sympy.oo):
             found = budget.attempt(f"Gaussian in {s}", _gaussian, value, sympy.S.One, [s], assume_convergent)
         for route in (_power_exponential, _beta, _student):
             if found is None:
@@ -266,9 +267,39 @@ def _student(value: Expr, x: Symbol, a: Expr, b: Expr, assume_convergent: bool) 
     return outer * sympy.sqrt(sympy.pi * low / leading) * low ** (-p) * sympy.gamma(excess) / sympy.gamma(p)
 
 
-def _periodic(value: Expr, x: Symbol) -> bool:
-    """Whether a shift by 2 pi changes nothing: over the whole line such a density has no finite integral."""
-    return bool(value.has(x) and sympy.simplify(value.subs(x, x + 2 * sympy.pi) - value) == 0)
+def _repeats(value: Expr, x: Symbol) -> bool:
+    """Whether a shift by a period only multiplies by a constant: over the whole line that has no finite integral."""
+    if not value.has(x):
+        return False
+    for wave in value.atoms(sympy.cos, sympy.sin):
+        rate = sympy.diff(wave.args[0], x)
+        if rate != 0 and not rate.has(x):
+            period = 2 * sympy.pi / rate
+            shifted = sympy.expand(sympy.expand_log(sympy.log(value.subs(x, x + period) / value), force=True))
+            return not sympy.simplify(sympy.expand_trig(shifted)).has(x)
+    return False
+
+
+def _von_mises(value: Expr, x: Symbol, a: Expr, b: Expr) -> Expr | None:
+    """exp(p cos(k x + c) + q sin(k x + d) + ...) over a whole number m of periods: m 2 pi I_0(|p e^ic + ...|) / k."""
+    outer, inner = sympy.powsimp(value).as_independent(x, as_Add=False)
+    if not isinstance(inner, sympy.exp):
+        raise Declined("no exponential of a wave")
+    waves = inner.atoms(sympy.cos, sympy.sin)
+    rates = {sympy.diff(w.args[0], x) for w in waves}
+    if len(rates) != 1 or (rate := rates.pop()).has(x) or not rate.is_nonzero:
+        raise Declined("no exponential of waves of one length")
+    turns = sympy.simplify((b - a) * rate / (2 * sympy.pi))
+    if not (turns.is_integer and turns.is_nonzero):
+        raise Declined("no whole number of periods")
+    angle = sympy.Dummy("angle", real=True)
+    exponent = sympy.expand(sympy.expand_trig(sympy.expand(inner.exp.subs(x, angle / rate))))
+    even, odd = exponent.coeff(sympy.cos(angle)), exponent.coeff(sympy.sin(angle))
+    constant = sympy.expand(exponent - even * sympy.cos(angle) - odd * sympy.sin(angle))
+    if constant.has(angle) or even.has(angle) or odd.has(angle):
+        raise Declined("no exponential of a simple wave")
+    amplitude = sympy.sqrt(sympy.simplify(even**2 + odd**2))
+    return outer * sympy.exp(constant) * sympy.besseli(0, amplitude) * (b - a)
 
 
 def _split(value: Expr, x: Symbol) -> tuple[Expr, Expr, Expr]:

@@ -7,11 +7,16 @@ import math
 import mpmath
 import pytest
 from sympy import (
+    FiniteSet,
+    ImmutableMatrix,
     Integral,
+    Interval,
     Matrix,
+    Range,
     Rational,
     S,
     Symbol,
+    binomial,
     exp,
     expand_log,
     gamma,
@@ -27,7 +32,7 @@ from sympy import (
 
 from symrg import StatisticalModel
 from symrg.bayes import conjugate_prior, posterior, recognise
-from symrg.errors import DataError, ImproperDensity, InvalidModel, NotExponentialFamily
+from symrg.errors import DataError, ImproperDensity, InvalidModel, IrregularModel, NotExponentialFamily
 
 a, b = symbols("a b", positive=True)
 
@@ -345,3 +350,68 @@ def test_truncated_parameters_are_not_given_the_name_of_the_whole(zoo):
     f = lambdify(zoo.mu, found.density, "mpmath")
     assert float(mpmath.quad(f, [0, 2, mpmath.inf])) == pytest.approx(1, rel=1e-9)
     assert loggamma(1) == 0
+
+
+# ---------------------------------------------------------------------- what is cut off, counted or listed
+
+
+def test_a_beta_that_is_cut_off_has_the_normaliser_of_its_interval(zoo, quadrature):
+    cut = posterior(zoo.bernoulli, 1, data=[1, 0, 0], limits={zoo.p: (0, Rational(1, 2))})
+    assert cut.named is None
+    assert abs(quadrature(cut.density, zoo.p, 0, 0.5) - 1) < 1e-12
+    whole = posterior(zoo.bernoulli, 1, data=[1, 0, 0])
+    assert whole.named.name == "beta"
+    assert simplify(cut.density / whole.density) != 1
+
+
+def test_a_flat_prior_on_a_bounded_interval_is_proper(zoo):
+    assert posterior(zoo.bernoulli, 1, data=[1, 0, 1]).evidence == Rational(1, 12)  # B(3, 2)
+
+
+def test_a_support_that_moves_with_the_parameter_narrows_its_limits(zoo):
+    uniform = StatisticalModel(-log(zoo.rate), sample=zoo.z, parameters=zoo.rate, support=Interval(0, zoo.rate))
+    found = posterior(uniform, zoo.rate**-2, data=[1, 3])
+    assert found.limits == ((zoo.rate, 3, oo),)
+    assert simplify(found.density - 81 / zoo.rate**4) == 0  # Pareto
+    with pytest.raises(IrregularModel, match="moves with"):
+        posterior(uniform, zoo.rate**-2)
+    with pytest.raises(DataError, match="no value"):
+        posterior(uniform, zoo.rate**-2, data=[1, 3], limits={zoo.rate: (0, 2)})
+
+
+def test_an_integer_parameter_is_summed_over(zoo):
+    trials = Symbol("n_1", integer=True, positive=True)
+    third = Rational(1, 3)
+    log_density = log(binomial(trials, zoo.k)) + zoo.k * log(third) + (trials - zoo.k) * log(1 - third)
+    model = StatisticalModel(log_density, sample=zoo.k, parameters=trials, support=Range(trials + 1))
+    found = posterior(model, Rational(4, 5) ** trials, data=[2])
+    ratio = Rational(2, 3) * Rational(4, 5)
+    weights = {n: ratio**n * n * (n - 1) for n in range(2, 400)}
+    for n in (2, 7):
+        assert abs(float(found.density.subs(trials, n).doit()) - float(weights[n] / sum(weights.values()))) < 1e-12
+
+
+def test_hypotheses_are_listed(zoo):
+    listed = FiniteSet(Rational(1, 3), Rational(2, 3))
+    found = posterior(zoo.bernoulli, zoo.p, data=[1, 1], limits={zoo.p: listed})
+    assert [found.density.subs(zoo.p, v) for v in sorted(listed)] == [Rational(1, 9), Rational(8, 9)]
+    assert found.evidence == Rational(1, 3)
+    assert found.mean[0] == Rational(17, 27)
+    assert simplify(found.predictive().subs(zoo.k, 1) - Rational(17, 27)) == 0
+
+
+def test_a_prior_that_is_negative_within_the_limits_is_refused(zoo):
+    with pytest.raises(InvalidModel, match="is negative at"):
+        posterior(zoo.bernoulli, zoo.p - Rational(1, 2), data=[1])
+    with pytest.raises(InvalidModel, match="nothing between"):
+        posterior(zoo.exponential, exp(-zoo.rate), data=[1], limits={zoo.rate: (2, 1)})
+
+
+def test_means_of_a_normal_inverse_gamma_posterior(zoo):
+    width = Symbol("v_1", positive=True)
+    log_density = -((zoo.y - zoo.mu) ** 2) / (2 * width) - log(2 * pi * width) / 2
+    model = StatisticalModel(log_density, sample=zoo.y, parameters=(zoo.mu, width), support=S.Reals)
+    prior = width ** Rational(-5, 2) * exp(-1 / width - zoo.mu**2 / (2 * width))
+    assert posterior(model, prior, data=[1, 2, 4]).mean == ImmutableMatrix([Rational(7, 4), Rational(43, 12)])
+    with pytest.raises(ImproperDensity, match="no mean"):
+        _ = posterior(model, 1 / width, data=[1, 2]).mean

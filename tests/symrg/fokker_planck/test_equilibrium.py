@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import pytest
 from sympy import (
     Function,
@@ -9,16 +10,20 @@ from sympy import (
     Matrix,
     Rational,
     Symbol,
+    besseli,
+    cos,
     diag,
     diff,
     exp,
     eye,
+    gamma,
     integrate,
     lambdify,
     log,
     oo,
     pi,
     simplify,
+    sin,
     sqrt,
     symbols,
 )
@@ -203,3 +208,26 @@ def test_force_of_degenerate_diffusion_is_refused():
         KRAMERS.thermodynamic_force()
     f = FokkerPlanck((x, y), (-x, -3 * y), diag(2, 3))
     assert f.thermodynamic_force() == Matrix([-x / 2, -y])
+
+
+def test_wright_fisher_with_mutation_has_a_beta_density():
+    share, (forth, back) = Symbol("x_1", real=True), symbols("a_1 b_1", positive=True)
+    equation = FokkerPlanck(share, forth * (1 - share) - back * share, share * (1 - share) / 2)
+    density = equation.stationary_density({share: (0, 1)})
+    law = share ** (2 * forth - 1) * (1 - share) ** (2 * back - 1) * gamma(2 * forth + 2 * back)
+    assert simplify(density / law * gamma(2 * forth) * gamma(2 * back)) == 1
+    assert equation.residual(density) == 0
+    assert equation.residual(density * share) != 0
+
+
+def test_waves_normalise_over_whole_turns_and_not_over_the_line():
+    angle, tilt, heat = Symbol("phi_1", real=True), Symbol("f_1", positive=True), Symbol("Theta_1", positive=True)
+    wave = FokkerPlanck(angle, 2 * sin(angle) - 3 * cos(angle), heat)
+    density = wave.stationary_density({angle: (-pi, pi)})
+    assert simplify(density.subs(angle, 0) * 2 * pi * besseli(0, sqrt(13) / heat) * exp(2 / heat)) == 1
+    weight = lambdify(angle, density.subs(heat, Rational(3, 2)), "mpmath")
+    assert abs(mpmath.quad(weight, [-mpmath.pi, 0, mpmath.pi]) - 1) < 1e-12
+    with pytest.raises(ImproperDensity):
+        wave.stationary_density()
+    with pytest.raises(ImproperDensity):
+        FokkerPlanck(angle, tilt + sin(angle), heat).stationary_density()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sympy import Derivative, Integral, Matrix, Rational, Symbol, cos, diff, exp, oo, simplify, sin, symbols
+from sympy import Derivative, Integral, Matrix, Rational, Symbol, cos, diff, exp, eye, oo, simplify, sin, symbols
 
 from symrg.errors import ImproperDensity, InvalidEquation, NoClosedForm
 from symrg.fokker_planck import FokkerPlanck
@@ -172,3 +172,39 @@ def test_probability_is_conserved():
         total = FokkerPlanck(x, drift, diffusion).current(p)[0]
         assert total.subs(x, 40).evalf() - total.subs(x, -40).evalf() == pytest.approx(0, abs=1e-100)
     assert Integral(FokkerPlanck(x, x - x**3, 1 + x**2).rhs(p), (x, -oo, oo)).doit() == 0
+
+
+def test_kramers_transition_density_solves_its_equation_for_any_friction():
+    place, velocity = symbols("x_1 v_1", real=True)
+    friction, stiffness, temperature, first = symbols("gamma kappa Theta x_0", positive=True)
+    time = Symbol("t", positive=True)
+
+    def kramers(friction):
+        drift = [velocity, -friction * velocity - stiffness * place]
+        return FokkerPlanck((place, velocity), drift, [[0, 0], [0, friction * temperature]], time)
+
+    density = kramers(friction).transition_density((first, 0), budget=30)
+    assert kramers(friction).residual(density, 30) == 0
+    other = kramers(friction + Rational(1, 10))  # the density is that of another equation
+    assert other.residual(density, 0.5) != 0
+
+
+def test_three_coordinates_with_a_complex_pair_of_eigenvalues():
+    last = Symbol("z_1", real=True)
+    first, second, time = Symbol("x_1", real=True), Symbol("y_1", real=True), Symbol("t", positive=True)
+    matrix = Matrix([[-1, 1, 0], [0, -1, 1], [-1, 0, -1]])  # -2 and (-1 +- i sqrt(3)) / 2
+    equation = FokkerPlanck((first, second, last), matrix * Matrix([first, second, last]), eye(3), time)
+    state = gaussian_solution(equation, [1, 0, 0], 0, budget=30)
+    point = {time: Rational(7, 10)}
+    propagated = (matrix * Rational(7, 10)).evalf(30).exp()
+    assert max(abs(complex(e)) for e in (state.mean.subs(point) - propagated * Matrix([1, 0, 0])).evalf(20)) < 1e-12
+    rate = state.covariance.diff(time) - matrix * state.covariance - state.covariance * matrix.T - 2 * eye(3)
+    assert max(abs(complex(e)) for e in rate.subs(point).evalf(20)) < 1e-12
+    assert max(abs(complex(e)) for e in state.covariance.subs(time, Rational(1, 10**9)).evalf(30)) < 1e-8
+
+
+def test_an_irreducible_cubic_is_said_to_have_no_closed_form():
+    coordinates = symbols("x_1:4", real=True)
+    matrix = Matrix([[0, 1, 0], [0, 0, 1], [-2, -1, -1]])  # z^3 + z^2 + z + 2 is irreducible
+    with pytest.raises(NoClosedForm, match="does not factor"):
+        gaussian_solution(FokkerPlanck(coordinates, matrix * Matrix(coordinates), eye(3)), [1, 0, 0], budget=5)
