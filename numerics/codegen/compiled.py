@@ -17,8 +17,9 @@ from sympy.logic.boolalg import Boolean
 from sympy.matrices.expressions.matexpr import MatrixElement
 
 from numerics.codegen.definition import define
+from numerics.codegen.pieces import Source, Value, indented
 from numerics.codegen.rewrite import stabilise
-from numerics.codegen.source import _RETURNED, Generator, Source, Value, _indented
+from numerics.codegen.source import RETURNED, Generator
 from symrg.errors import InvalidArguments, UndefinedSymbol, UnsupportedExpression
 from symrg.typesetting import Typeset, latex
 
@@ -409,7 +410,7 @@ def _source_text(arguments: tuple[Argument, ...], source: Source) -> str:
     """The module: imports, `kernel` for one point, `evaluate` for many."""
     lines = [*import_lines(source), "", "from numerics.codegen.points import at"]
     lines += ["", "", *kernel_lines(arguments, source)]
-    many = len(source.results) > _RETURNED
+    many = len(source.results) > RETURNED
     heads = ", ".join(a.name for a in arguments)
     reads = ", ".join(f"at({a.name}, i)" if not a.rank else a.name for a in arguments)
     lines += ["", "", f"def evaluate({heads}{', ' if heads else ''}out, start, stop):"]
@@ -438,11 +439,11 @@ def kernel_lines(arguments: tuple[Argument, ...], source: Source, name: str = "k
     """The function that computes one point."""
     names = ", ".join(a.name for a in arguments)
     pairs = list(zip(source.results, source.kinds))
-    if len(pairs) > _RETURNED:
+    if len(pairs) > RETURNED:
         head = f"def {name}({names}{', ' if names else ''}out):"
-        return [head, *_indented([*source.body, *(f"out[{i}] = {_stored(r, k)}" for i, (r, k) in enumerate(pairs))])]
+        return [head, *indented([*source.body, *(f"out[{i}] = {_stored(r, k)}" for i, (r, k) in enumerate(pairs))])]
     results = ", ".join(_stored(r, k) for r, k in pairs)
-    return [f"def {name}({names}):", *_indented([*source.body, f"return {results}"])]
+    return [f"def {name}({names}):", *indented([*source.body, f"return {results}"])]
 
 
 def _stored(text: str, kind: str) -> str:
