@@ -1,9 +1,11 @@
 """Cost of Fisher estimators in passes (one forward and backward pass over the same samples), one thread, CPU time.
 
-python benchmarks/fisher.py [--samples 5000]. Libraries that are not installed are left out, and it says so.
+python benchmarks/fisher.py [--samples 5000]. BackPACK, nngeometry, asdfghjkl and curvlinops are measured where they are
+installed, over few samples, since they take hundreds of passes; their answers are held against ours.
 """
 
 import argparse
+import copy
 import importlib.util
 import resource
 import time
@@ -37,51 +39,124 @@ def networks():
     }
 
 
-def one_pass(network, x, labels):
+def one_pass(network, x, targets):
     def run():
         out = network(x)
-        loss = nn.functional.cross_entropy(out, labels) if out.shape[1] == 10 else nn.functional.mse_loss(out, x)
+        classes = not targets.is_floating_point()
+        loss = nn.functional.cross_entropy(out, targets) if classes else nn.functional.mse_loss(out, targets)
         loss.backward()
 
     return run
 
 
-def backpack(network, x):
-    """The exact GGN diagonal of BackPACK, for networks of a Gaussian likelihood."""
-    from backpack import backpack as context
-    from backpack import extend
-    from backpack.extensions import DiagGGNExact
+PEERS = {
+    "true diagonal": {"BackPACK": "backpack_exact", "nngeometry": "nngeometry_exact", "asdfghjkl": "asdfghjkl_exact"},
+    "empirical diagonal": {"BackPACK": "backpack_empirical"},
+    "product": {"curvlinops": "curvlinops_product"},
+}
+MODULES = {"BackPACK": "backpack", "nngeometry": "nngeometry", "asdfghjkl": "asdl", "curvlinops": "curvlinops"}
 
-    model, loss = extend(network), extend(nn.MSELoss(reduction="sum"))
-    with context(DiagGGNExact()):
-        loss(model(x), x).backward()
+
+def peak(function):
+    """Peak memory of one call above what was held before, in MiB; the call runs in a child process."""
+    import os
+
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        function()
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        os.write(write, str((after - before) / 2**10).encode())
+        os._exit(0)
+    os.close(write)
+    text = os.read(read, 64).decode()
+    os.close(read)
+    os.waitpid(child, 0)
+    return float(text or "nan")
+
+
+def beside(network, x, targets, likelihood, ours, vector, few):
+    """Passes that the other libraries take for the same thing over the same few samples, and how far they are off."""
+    import fisher_peers as peers
+
+    x, targets = x[:few], targets[:few]
+    base = cpu(one_pass(copy.deepcopy(network), x, targets))
+    for what, libraries in PEERS.items():
+        wanted = ours[what]
+        for name, function in libraries.items():
+            if importlib.util.find_spec(MODULES[name]) is None:
+                continue
+            more = (vector,) if what == "product" else ()
+            arguments = (copy.deepcopy(network), x, targets, likelihood, *more)
+            start = time.process_time()
+            found = getattr(peers, function)(*arguments)
+            spent = time.process_time() - start
+            if what == "product":
+                found, wanted = {"": found / few}, {"": wanted}
+            else:
+                found = {n: v / few for n, v in found.items()}
+            off = max(float((found[n] - wanted[n]).abs().max() / wanted[n].abs().max()) for n in wanted)
+            print(
+                f"    {name:11}{what:19}{spent / base:9.0f} passes over {few} samples, differs by {off:.0e}", flush=True
+            )
+
+
+def scaling(samples):
+    """The true diagonal in passes against samples, width and depth."""
+    x = mnist.load().inputs()
+    print("scaling of the true diagonal, in passes")
+    for what, cases in {
+        "samples": [(n, 20, 1) for n in (samples // 4, samples // 2, samples)],
+        "width": [(samples // 2, w, 1) for w in (10, 40, 160)],
+        "depth": [(samples // 2, 32, d) for d in (1, 2, 4)],
+    }.items():
+        cells = []
+        for count, width, depth in cases:
+            inner = [m for _ in range(depth - 1) for m in (nn.Linear(width, width), nn.ReLU())]
+            network = nn.Sequential(nn.Linear(784, width), nn.ReLU(), *inner, nn.Linear(width, 784), nn.ReLU())
+            y, sizes = x[:count], {"samples": count, "width": width, "depth": depth}
+            passes = cpu(lambda n=network, z=y: diagonal(n, z), 3) / cpu(one_pass(network, y, y), 3)
+            cells.append(f"{sizes[what]}: {passes:.2f}")
+        print(f"    {what:9}" + "   ".join(cells), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=5000)
+    parser.add_argument("--few", type=int, default=20, help="samples for the other libraries, which are slow")
+    parser.add_argument("--no-scaling", action="store_true")
+    given = parser.parse_args()
     torch.set_num_threads(1)
-    x, labels = mnist.load().inputs(), torch.from_numpy(mnist.load().labels)
-    samples = parser.parse_args().samples
-    x, labels = x[:samples], labels[:samples]
-    print(f"{'network':22}{'pass, s':>9}{'diagonal':>10}{'empirical':>11}{'product':>9}   in passes")
+    digits = mnist.load()
+    x, labels = digits.inputs()[: given.samples], torch.from_numpy(digits.labels)[: given.samples]
+    print(f"{'network':22}{'pass, s':>9}{'diagonal':>10}{'empirical':>11}{'product':>9}   passes; peak MiB")
     for name, (network, likelihood) in networks().items():
-        base = cpu(one_pass(network, x, labels))
         targets = labels if likelihood == "categorical" else x
+        base = cpu(one_pass(network, x, targets))
         true = cpu(lambda n=network, k=likelihood: diagonal(n, x, likelihood=k))
         empirical = cpu(lambda n=network, k=likelihood, y=targets: diagonal(n, x, y, "empirical", k))
         operator = FisherOperator(network, x, likelihood=likelihood, keep_activations=True)
         vector = torch.randn(operator.size)
         product = cpu(lambda o=operator, v=vector: o @ v)
-        print(f"{name:22}{base:9.4f}{true / base:10.2f}{empirical / base:11.2f}{product / base:9.2f}", flush=True)
-        if importlib.util.find_spec("backpack") and likelihood == "gaussian":
-            few = x[:50]
-            theirs = cpu(lambda n=network, y=few: backpack(n, y), 1) / cpu(one_pass(network, few, labels[:50]))
-            print(f"{'':22}BackPACK, exact GGN diagonal over 50 samples: {theirs:.0f} passes")
-    absent = [n for n in ("backpack", "nngeometry", "asdfghjkl", "curvlinops") if importlib.util.find_spec(n) is None]
+        memory = peak(lambda n=network, k=likelihood: diagonal(n, x, likelihood=k))
+        print(
+            f"{name:22}{base:9.4f}{true / base:10.2f}{empirical / base:11.2f}{product / base:9.2f}{memory:8.0f}",
+            flush=True,
+        )
+        y, z = x[: given.few], targets[: given.few]
+        ours = {
+            "true diagonal": diagonal(network, y, likelihood=likelihood),
+            "empirical diagonal": diagonal(network, y, z, "empirical", likelihood),
+            "product": FisherOperator(network, y, likelihood=likelihood) @ vector,
+        }
+        beside(network, x, targets, likelihood, ours, vector, given.few)
+    if not given.no_scaling:
+        scaling(given.samples)
+    absent = [n for n, module in MODULES.items() if importlib.util.find_spec(module) is None]
     if absent:
         print(f"not installed, so not measured: {', '.join(absent)}")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:.0f} MiB")
+    print(f"peak memory of the run {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:.0f} MiB")
 
 
 if __name__ == "__main__":

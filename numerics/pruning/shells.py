@@ -83,6 +83,7 @@ def integrate_out(
     variance: float = 1.0,
     steps: int = 1,
     targets: Tensor | None = None,
+    final_steps: int = 2,
     data_steps: int = 4,
     free: Iterable[str] | None = None,
     damping: float = 1e-2,
@@ -103,6 +104,7 @@ def integrate_out(
         variance: of the Gaussian.
         steps: Gauss-Newton steps after each shell on the divergence from the unpruned model, beside the solution in
             the metric.
+        final_steps: how many more of them at a state asked for.
         targets: data to which a copy of each state asked for is fitted.
         data_steps: Gauss-Newton steps of that fit.
         free: parameters that move to make up for what is removed, beside those chosen from; None lets all of them move.
@@ -144,7 +146,7 @@ def integrate_out(
         gone = {n: -every[n] * (masks[n] & ~kept[n]) for n in names}
         masks = kept
         damping, residual, used = problem.remove(gone, masks, damping)
-        for _ in range(steps):
+        for _ in range(steps + (final_steps if wanted else 0)):
             step_damping, more = problem.step(masks, step_damping, origin, on_data=False)
             used += more
         fitted = None
@@ -231,9 +233,7 @@ class _Problem:
                 gain = before - self._objective(data, on_data)
                 if gain > 0:
                     promised = length * slope - length**2 * curvature / 2
-                    good = length == 1 and gain > 0.5 * promised
-                    poor = length < 1 or gain < 0.25 * promised
-                    follow = tried / 3 if good else tried * 3 if poor else tried
+                    follow = tried * 2 if length < 1 else tried / 2 if gain > 0.1 * promised else tried
                     return min(max(follow, _DAMPINGS[0]), _DAMPINGS[1]), solution.residual, used
             tried *= 10
         self.set(base)

@@ -164,7 +164,7 @@ def test_integrating_out_is_the_schur_complement():
     network = nn.Sequential(nn.Linear(6, 3, bias=False)).double()
     x = torch.randn(50, 6, dtype=torch.float64) @ torch.randn(6, 6, dtype=torch.float64)
     (shell,) = integrate_out(
-        network, x, fractions=[0.5], shells=1, steps=0, damping=1e-9, iterations=200, tolerance=1e-12
+        network, x, fractions=[0.5], shells=1, steps=0, final_steps=0, damping=1e-9, iterations=200, tolerance=1e-12
     )
     w, mask, c = network[0].weight.detach(), shell.pruned.masks["0.weight"], x.T @ x
     assert shell.pruned.removed == 9
