@@ -33,6 +33,7 @@ CHAPTERS = (
     "derivations.normal_data",
     "derivations.bayesian_diffusion",
     "derivations.dictionary",
+    "derivations.renormalisability",
 )
 """Modules whose statements are verified, in the order of the talk."""
 
