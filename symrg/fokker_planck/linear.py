@@ -28,6 +28,8 @@ from symrg.typesetting import Typeset, latex
 
 __all__ = ["GaussianState", "coefficients", "gaussian_solution", "is_linear", "stationary_gaussian"]
 
+_LONG = 120  # operations
+
 
 @dataclass(frozen=True)
 class GaussianState(Typeset):
@@ -45,8 +47,8 @@ class GaussianState(Typeset):
         if n == 1:
             c = self.covariance[0]
             return sympy.exp(-(shift[0] ** 2) / (2 * c)) / sympy.sqrt(2 * sympy.pi * c)
-        determinant = sympy.simplify(self.covariance.det())
-        inverse = (self.covariance.adjugate() / determinant).applyfunc(sympy.simplify)
+        determinant = _if_short(self.covariance.det())
+        inverse = (self.covariance.adjugate() / determinant).applyfunc(_if_short)
         exponent = -(shift.T * inverse * shift)[0] / 2
         return sympy.exp(exponent) / sympy.sqrt((2 * sympy.pi) ** n * determinant)
 
@@ -55,6 +57,11 @@ class GaussianState(Typeset):
         one = len(self.coordinates) == 1
         m, c = (self.mean[0], self.covariance[0]) if one else (self.mean, self.covariance)
         return rf"\mathcal{{N}}\left({latex(m)}, {latex(c)}\right)"
+
+
+def _if_short(expression: Expr) -> Expr:
+    """Simplified, unless it is so long that this would take seconds and gain nothing."""
+    return sympy.simplify(expression) if expression.count_ops() < _LONG else expression
 
 
 def is_linear(equation: FokkerPlanck) -> bool:
@@ -139,7 +146,7 @@ def gaussian_solution(
 def _rest_state(
     equation: FokkerPlanck, a: ImmutableMatrix, b: ImmutableMatrix
 ) -> tuple[ImmutableMatrix, ImmutableMatrix] | None:
-    """(m, C) with A m + b = 0 and A C + C A^T + 2 D = 0, stable or not; None where there is none, or it depends on t."""
+    """(m, C) with A m + b = 0 and A C + C A^T + 2 D = 0, stable or not; None where there is none."""
     if not equation.autonomous or a.rows == 1 or sympy.simplify(a.det()) == 0:
         return None
     covariance = _lyapunov(a, equation.diffusion)
