@@ -91,7 +91,7 @@ def solve(
     if problem.unbounded:
         spread = _extent(problem, domain, boundary, parameters, initial, wanted, first)
         problem = make_problem(equation, domain, shape, boundary, parameters, initial, first, len(wanted), spread)
-    density = project(initial, equation, problem.grid, first, parameters)
+    density = project(initial, equation, problem.grid, first, parameters, scheme == "extrapolated")
     if scheme == "high-order":
         from numerics.central import evolve_central as evolve
     elif scheme == "extrapolated":
