@@ -1,7 +1,6 @@
 """`python -m symrg` is the command `symrg`."""
 
-import sys
-
 from symrg.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    main()
