@@ -19,6 +19,8 @@ POINT = {x: 0.37, y: -0.52, v: 0.21, a: 0.8, k: 1.3, s: 0.9, T: 0.7, w: 1.1, t: 
 
 
 def residual_at(equation, p):
+    numbers = {k: v for k, v in POINT.items() if k not in (*equation.coordinates, equation.time)}
+    equation, p = equation.subs(numbers), p.subs(numbers)
     value = (diff(p, equation.time) - equation.rhs(p)).subs(POINT).evalf(30)
     return abs(complex(value))
 
