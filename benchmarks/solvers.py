@@ -293,8 +293,8 @@ def work_precision(names: list[str], repeat: int) -> list[Row]:
             cells = []
             for n in grids[name]:
                 h = 2 * LENGTH / n
-                exact = any(word in title for word in ("high", "extrapolated", "spectral"))
-                tolerance = 3e-6 if exact else min(1e-2, 0.05 * h * h)
+                smooth = "high" in title or "spectral" in title
+                tolerance = 1e-5 if smooth else 3e-6 if "ours, extra" in title else min(1e-2, 0.05 * h * h)
                 try:
                     seconds, error = measured(make(), CASES[name], n, tolerance, repeat)
                 except (ImportError, NotImplementedError) as reason:
