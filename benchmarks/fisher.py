@@ -89,8 +89,11 @@ def beside(network, x, targets, likelihood, ours, vector, few):
                 continue
             more = (vector,) if what == "product" else ()
             arguments = (copy.deepcopy(network), x, targets, likelihood, *more)
+            call = getattr(peers, function)
+            tiny = (arguments[0], x[:2], targets[:2], *arguments[3:])
+            call(*tiny)  # so that imports and first calls are not counted
             start = time.process_time()
-            found = getattr(peers, function)(*arguments)
+            found = call(*arguments)
             spent = time.process_time() - start
             if what == "product":
                 found, wanted = {"": found / few}, {"": wanted}

@@ -120,7 +120,7 @@ SETTINGS: dict[str, Setting] = {
         "talk",
         lambda x, seed, steps: autoencoder.train_talk_network(x, seed=seed, steps=steps).network,
         ("encoder.weight",),
-        {"shells": {"shells": 24, "iterations": 25}},
+        {"shells": {"shells": 24, "iterations": 25, "final_steps": 2}},
     ),
     "sigmoid": Setting(
         "sigmoid",

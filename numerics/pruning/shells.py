@@ -30,8 +30,8 @@ from symrg.errors import InvalidEstimator
 
 Progress = Callable[[int, int, str], None]
 
-_DAMPINGS = (1e-6, 1.0)
-_TRIES = 4
+_LEAST_DAMPING = 1e-6
+_TRIES = 6
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def integrate_out(
     variance: float = 1.0,
     steps: int = 1,
     targets: Tensor | None = None,
-    final_steps: int = 2,
+    final_steps: int = 0,
     data_steps: int = 4,
     free: Iterable[str] | None = None,
     damping: float = 1e-2,
@@ -135,7 +135,6 @@ def integrate_out(
     )
     origin = problem.outputs()
     masks: Masks = {n: torch.ones_like(every[n], dtype=torch.bool) for n in names}
-    step_damping = damping
     for number, (fraction, wanted) in enumerate(plan, 1):
         worth = saliency(
             rule, model, inputs, likelihood=likelihood, variance=variance, masks=masks, parameters=names
@@ -147,7 +146,7 @@ def integrate_out(
         masks = kept
         damping, residual, used = problem.remove(gone, masks, damping)
         for _ in range(steps + (final_steps if wanted else 0)):
-            step_damping, more = problem.step(masks, step_damping, origin, on_data=False)
+            damping, more = problem.step(masks, damping, origin, on_data=False)
             used += more
         fitted = None
         if wanted and targets is not None:
@@ -214,10 +213,11 @@ class _Problem:
         data: Tensor,
         on_data: bool,
     ) -> tuple[float, float, int]:
-        """Move from `base` by the damped solution, or a half or a quarter of it, where that lowers the objective.
+        """Move from `base` by the damped solution, under more damping where that does not lower the objective.
 
-        The damping follows the gain over what the quadratic form had promised. Where no step lowers the objective, not
-        even under much more damping, the network stays at `base` and the damping as it was.
+        More damping turns the step towards the directions that the metric knows well; half a step would keep its
+        direction, and was measured to end worse. After a gain the damping halves. Where nothing lowers the objective,
+        the network stays at `base` and the damping as it was.
         """
         before = self._objective(data, on_data)
         tried, used = damping, 0
@@ -225,17 +225,10 @@ class _Problem:
             solution = self._solve(operator, right, free, tried)
             used += solution.iterations
             change = operator.unflatten(solution.vector)
-            image = operator @ solution.vector
-            assert isinstance(image, Tensor)  # a vector was given
-            slope, curvature = float(right @ solution.vector), float(image @ solution.vector)
-            for length in (1.0, 0.5, 0.25):
-                self.set({n: v + length * change[n] for n, v in base.items()})
-                gain = before - self._objective(data, on_data)
-                if gain > 0:
-                    promised = length * slope - length**2 * curvature / 2
-                    follow = tried * 2 if length < 1 else tried / 2 if gain > 0.1 * promised else tried
-                    return min(max(follow, _DAMPINGS[0]), _DAMPINGS[1]), solution.residual, used
-            tried *= 10
+            self.set({n: v + change[n] for n, v in base.items()})
+            if self._objective(data, on_data) <= before:
+                return max(tried / 2, _LEAST_DAMPING), solution.residual, used
+            tried *= 8
         self.set(base)
         return damping, 0.0, used
 
