@@ -374,9 +374,9 @@ def _size(radius: arb) -> str:
         return "infinity"
     if radius.is_zero() or radius.upper() <= 0:
         return "0"
-    power = (radius.upper().log() / arb(10).log()).ceil()
-    n = power.mid().unique_fmpz()
-    return f"1e{int(n)}" if n is not None else "tiny"
+    with precision(256):
+        n = (radius.upper().log() / arb(10).log()).upper().ceil().unique_fmpz()
+    return f"1e{int(n)}" if n is not None else "infinity"
 
 
 def _ball(ball: acb) -> str:

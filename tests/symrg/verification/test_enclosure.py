@@ -6,6 +6,7 @@ import sympy as sp
 from flint import acb, arb
 
 from symrg.budget import Declined
+from symrg.verification.ball import _size
 from symrg.verification.enclosure import Point, at, enclose
 from symrg.verification.floating import value_of
 from symrg.verification.points import precision
@@ -208,3 +209,12 @@ def test_comparisons_are_decided_exactly_at_rational_points():
     assert not enclose(step)(at({x: R(1, 3)})).contains(1)
     assert enclose(sp.floor(3 * x))(at({x: R(1, 3)})).is_exact()
     assert enclose(sp.Heaviside(x))(at({x: sp.Integer(0)})).contains(arb(1) / 2)
+
+
+@pytest.mark.parametrize("exponent", [-1, -50, -1000, -4000, 3])
+def test_a_radius_is_a_power_of_ten_that_bounds_it(exponent):
+    with precision(4000):
+        for factor in (1, arb("1.0000001"), arb("0.3")):
+            radius = arb(0, arb(10) ** exponent * factor).rad()
+            assert radius.upper() <= arb(_size(radius)).upper()
+            assert arb(_size(radius)) < 20 * radius.upper()
