@@ -197,7 +197,60 @@ def measured() -> tuple[Sequence[Block], Sequence[Finding]]:
     answer = (
         f"nu = {float(ising.nu):.10f}, omega = {float(ising.omega):.10f} for N = 1; one relevant direction for every N"
     )
-    return [table, steps, figure], [Finding("The Wilson-Fisher fixed point in d = 3", answer, figure.identifier)]
+    images, found_images = _digits()
+    findings = [Finding("The Wilson-Fisher fixed point in d = 3", answer, figure.identifier), found_images]
+    return [table, steps, figure, *images], findings
+
+
+def _digits(rank: int = 20) -> tuple[list[Block], Finding]:
+    """Real digits against samples with their connected moments up to order 1, 2 and 3."""
+    import numpy as np
+    from matplotlib.figure import Figure as Canvas
+
+    from derivations.report.content import Figure, Finding, Table
+    from numerics import mnist
+    from numerics.connected import Classifier, ConnectedMoments, energy_distance
+
+    training, test = mnist.load().split(1000)
+    known, unseen = (d.images.reshape(len(d), -1) / 255.0 for d in (training, test))
+    classifier = Classifier.fitted(known, training.labels)
+    recognised: dict[int, list[float]] = {1: [], 2: [], 3: [], 0: []}
+    distance: dict[int, list[float]] = {1: [], 2: [], 3: [], 0: []}
+    canvas = Canvas(figsize=(8, 3.4))
+    axes = canvas.subplots(4, 10)
+    for digit in range(10):
+        mine = known[training.labels == digit]
+        moments = ConnectedMoments.of(mine, rank)
+        frame = np.linalg.pinv(moments.components)
+        real = unseen[test.labels == digit]
+        for row, order in enumerate((1, 2, 3, 0)):
+            made = moments.sample(400, order) if order else mine
+            shown = np.clip(made, 0, 1)
+            recognised[order].append(float((classifier.probabilities(shown).argmax(axis=1) == digit).mean()))
+            distance[order].append(energy_distance((made - moments.mean) @ frame, (real - moments.mean) @ frame))
+            axes[row, digit].imshow(shown[7].reshape(28, 28), cmap="gray_r")
+            axes[row, digit].set_axis_off()
+    names = {1: "1-point", 2: "1 + 2-point", 3: "1 + 2 + 3-point", 0: "real training digits"}
+    table = Table(
+        ("connected functions", "recognised", "energy distance to unseen digits"),
+        tuple((names[k], f"{np.mean(recognised[k]):.3f}", f"{np.mean(distance[k]):.4f}") for k in names),
+        f"400 images a digit from {rank} principal components; a linear classifier trained on real digits, and the energy "
+        "distance in the frame of the components, where a law that is matched gives 0 up to the noise of the sample.",
+    )
+    figure = Figure.from_matplotlib(
+        canvas,
+        "Four rows of the ten digits: mean images, two rows of generated ones, and real ones.",
+        "From above: the 1-point, 1 + 2-point and 1 + 2 + 3-point functions, and real digits.",
+        "Digits from connected moments",
+        raster=True,
+    )
+    better = sum(c < q for c, q in zip(distance[3], distance[2]))
+    answer = (
+        f"the third connected moments bring {better} of 10 digits closer to unseen ones; the classifier recognises "
+        + ", ".join(f"{np.mean(recognised[k]):.1%} of order {k}" for k in (1, 2, 3))
+        + ": it sees the likeness, not the spread"
+    )
+    return [table, figure], Finding("How many connected moments does a digit need?", answer, figure.identifier)
 
 
 def _truncated_fixed_point(field: Any) -> tuple[float, float]:
