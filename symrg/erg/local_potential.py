@@ -35,6 +35,7 @@ from sympy import (
     together,
 )
 
+from symrg.budget import Budget
 from symrg.errors import InvalidEquation, NoClosedForm
 from symrg.typesetting import Typeset, latex
 
@@ -94,22 +95,32 @@ class LocalPotentialFlow(Typeset):
             betas.append(cancel(together(derivative.subs(RHO, point))))
         return couplings, tuple(betas)
 
-    def epsilon_expansion(self, order: int, epsilon: Symbol | None = None) -> EpsilonExpansion:
+    def epsilon_expansion(
+        self, order: int, epsilon: Symbol | None = None, budget: float | Budget | None = None
+    ) -> EpsilonExpansion:
         """The Wilson-Fisher fixed point and its exponents in d = 4 - epsilon, to a power of epsilon.
 
         Args:
             order: the highest power of epsilon kept, 1 or more.
             epsilon: the expansion parameter; by default a new positive Symbol.
+            budget: seconds; order 3 with N a Symbol takes a minute or two, with N a number a few seconds.
 
         Raises:
             InvalidEquation: the flow's dimension is a number and not a Symbol.
-            NoClosedForm: no fixed point leaves the Gaussian one linearly in epsilon.
+            NoClosedForm: no fixed point leaves the Gaussian one linearly in epsilon, or the time was up.
         """
         if not isinstance(self.dimension, Symbol):
             raise InvalidEquation(
                 f"an expansion in 4 - d needs a flow whose dimension is a Symbol, not {self.dimension}"
             )
         eps = epsilon if epsilon is not None else Symbol("epsilon", positive=True)
+        limit = Budget.of(budget)
+        found = limit.attempt("order by order", self._expanded, order, eps)
+        if found is None:
+            raise limit.no_closed_form(f"the epsilon expansion of the {self.name} flow to order {order}")
+        return found
+
+    def _expanded(self, order: int, eps: Symbol) -> EpsilonExpansion:
         size = order + 2  # lambda_n starts at epsilon^n, from n = 2 on
         couplings = _couplings(size)
         betas = tuple(b.subs(self.dimension, 4 - eps) for b in self._truncated_betas(couplings, order + 1))

@@ -65,4 +65,6 @@ def test_refusals():
 
     u, u1 = symbols("u u_1")
     with pytest.raises(NoClosedForm):
+        litim_flow(N, D).epsilon_expansion(3, budget=0.2)  # the time is up
+    with pytest.raises(NoClosedForm):
         replace(free, rate=-D * u + (D - 2) * RHO * u1).epsilon_expansion(1)
