@@ -173,14 +173,20 @@ def _potential() -> tuple[Statement, Statement]:
             printed=r"V \;\leftrightarrow\; \Phi(\gamma_\tau; y)",
             source=_SLIDE,
         ),
-        "V and the logarithm of the density that the drift leaves alone have the same gradient",
+        r"$V$ and the logarithm of the density that the drift leaves alone have the same gradient",
+        mended=Claim(
+            diff(potential, phi),
+            -score,
+            name="the gradients are opposite",
+            printed=r"V \;\leftrightarrow\; -\Phi(\gamma_\tau; y)",
+        ),
         remark=r"With $\Phi = -\ln p$ it holds. In the frame $\theta = C^{-1}\phi$ in which the flow is a posterior there is "
         r"no drift: the potential has become the motion of the frame.",
     ), Statement(
         "(row 3), derived",
         "The potential is minus the log-likelihood",
         Claim(diff(potential, phi), -score, name="V = - ln of the reference density, up to a constant"),
-        "V = -ln q with q the density that the drift of (8)-(10) leaves alone at a frozen scale",
+        r"$V = -\ln q$ with $q$ the density that the drift of (8)-(10) leaves alone at a frozen scale",
     )
 
 
@@ -198,7 +204,13 @@ def _scheme() -> tuple[Statement, Statement]:
             printed=r"\Sigma = S_q - S_p \;\leftrightarrow\; \Sigma = \Phi(u; y) - \Phi(\gamma_\tau; y)",
             source=_SLIDE,
         ),
-        "S = -ln of a density, Phi = ln of a likelihood, u standing for q and gamma_tau for p",
+        r"$S = -\ln$ of a density, $\Phi = \ln$ of a likelihood, $u$ standing for $q$ and $\gamma_\tau$ for $p$",
+        mended=Claim(
+            -log(q) + log(p),
+            -(log(q) - log(p)),
+            name="the two are opposite",
+            printed=r"\Sigma = S_q - S_p \;\leftrightarrow\; \Sigma = \Phi(\gamma_\tau; y) - \Phi(u; y)",
+        ),
         remark=r"The sign is the one of row 3: with $\Phi = -\ln p$ both rows hold. Written with $S_p - S_q$ it is the "
         r"$\Sigma = S - 2\hat S$ of the Wegner-Morris flow.",
     ), Statement(
@@ -209,7 +221,7 @@ def _scheme() -> tuple[Statement, Statement]:
             -Derivative(p * Lambda * Derivative(sigma, phi), phi) / 2,
             name="d_s P = - d(P C d Sigma)/2 with Sigma = ln q - ln p",
         ),
-        "for any density p and any reference q = exp(-2 S_seed), Sigma = S_p - S_q = ln q - ln p",
+        r"for any density $p$ and any reference $q = e^{-2\hat S}$, $\Sigma = S_p - S_q = \ln q - \ln p$",
         instances=_non_gaussian(),
     )
 

@@ -11,6 +11,7 @@ import ctypes
 import heapq
 import itertools
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -81,6 +82,7 @@ class _Watcher:
             heapq.heappush(self._queue, (limit.deadline, next(self._order), limit))
             if not self._running:
                 self._running = True
+                _hide_expiry_in_finalisers()
                 threading.Thread(target=self._watch, name="symrg-budget", daemon=True).start()
             elif self._queue[0][2] is limit:
                 self._condition.notify()
@@ -115,6 +117,20 @@ class _Watcher:
         now = time.monotonic()
         with self._condition:
             return any(x.thread == thread and not x.done and now >= x.deadline for _, _, x in self._queue)
+
+
+def _hide_expiry_in_finalisers() -> None:
+    """An expiry that happens to strike inside a finaliser is reported by Python, although it comes again: not news."""
+    earlier = sys.unraisablehook
+    if getattr(earlier, "knows_expiry", False):
+        return
+
+    def hook(unraisable: Any) -> None:
+        if not (unraisable.exc_type is not None and issubclass(unraisable.exc_type, _Expired)):
+            earlier(unraisable)
+
+    hook.knows_expiry = True  # type: ignore[attr-defined]
+    sys.unraisablehook = hook
 
 
 def _raise_in(thread: int, exception: type[BaseException] | None) -> None:

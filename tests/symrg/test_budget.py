@@ -1,6 +1,8 @@
 """Budgets stop symbolic work in any thread, nest, and leave nothing pending behind."""
 
 import contextlib
+import subprocess
+import sys
 import threading
 import time
 
@@ -109,6 +111,24 @@ def test_interrupted_callback_of_a_c_library_counts_as_out_of_time():
     for _ in range(5):
         with pytest.raises(OutOfTime):
             within(0.05, lambda: acb.integral(lambda x, a: integrand(x, a) * spin(0.01).count("d"), 0, 10**6))
+
+
+def test_an_expiry_inside_a_finaliser_is_no_news(capfd):
+    """Python would print "Exception ignored in ..."; other errors of finalisers are still reported."""
+    code = (
+        "import sys\n"
+        "from symrg import budget\n"
+        "budget.within(5, int)\n"
+        "class Late:\n"
+        "    def __init__(self, error): self.error = error\n"
+        "    def __del__(self): raise self.error\n"
+        "Late(budget._Expired())\n"
+        "Late(ValueError('heard'))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    heard = capfd.readouterr().err
+    assert "heard" in heard
+    assert "_Expired" not in heard
 
 
 def test_other_system_errors_pass():
