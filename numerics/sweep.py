@@ -161,7 +161,7 @@ def _run_all(equation, full, names, outcomes, waiting, folder, executor, workers
                     outcomes[k] = Outcome(
                         full[k],
                         None,
-                        SolverFailure(f"the worker died {TRIES} times on this case: {error}"),
+                        SolverFailure(f"workers died {TRIES} times while this case waited or ran: {error}"),
                     )
             if isinstance(executor, Executor):
                 raise SolverFailure(

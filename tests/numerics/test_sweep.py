@@ -103,7 +103,9 @@ def test_a_worker_that_dies_loses_nothing(tmp_path):
     )
     assert [o.value is not None for o in found.outcomes] == [True, False, True]
     assert isinstance(found.failures()[1], SolverFailure)
-    assert log.read_text().split().count("1") == 3
+    # its first death may have been that of case 2 beside it, before it had begun; from then on it ran alone
+    assert log.read_text().split().count("1") in (2, 3)
+    assert log.read_text().split().count("2") == 2
 
 
 def test_an_interrupt_returns_what_is_finished(tmp_path):
