@@ -209,11 +209,11 @@ def _numeric(flow: LocalPotentialFlow, dimension: Any) -> tuple[Expr, Rational]:
     if isinstance(flow.dimension, Symbol):
         if dimension is None:
             raise InvalidEquation(f"give the dimension: the flow has the Symbol {flow.dimension}")
-        value = Rational(str(dimension)) if isinstance(dimension, float) else sympify(dimension)
+        value = Rational(str(dimension)) if isinstance(dimension, float) else sympify(dimension, strict=True)
         rate = flow.rate.subs(flow.dimension, value)
     else:
-        value, rate = sympify(flow.dimension), flow.rate
-        if dimension is not None and sympify(dimension) != value:
+        value, rate = sympify(flow.dimension, strict=True), flow.rate
+        if dimension is not None and sympify(dimension, strict=True) != value:
             raise InvalidEquation(f"the flow is in dimension {value}, asked for {dimension}")
     if not (value.is_number and value.is_real and 2 < value < 4):
         raise InvalidEquation(f"the Wilson-Fisher fixed point lies in 2 < d < 4, given d = {value}")

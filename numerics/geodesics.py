@@ -81,7 +81,7 @@ class GeodesicFlow:
         parameters: Mapping[sp.Symbol, float] | None = None,
         budget: float | None = None,
     ):
-        values = {k: sp.sympify(v) for k, v in (parameters or {}).items()}
+        values = {k: sp.sympify(v, strict=True) for k, v in (parameters or {}).items()}
         missing = manifold.metric.free_symbols - set(manifold.coordinates) - set(values)
         if missing:
             names = ", ".join(sorted(s.name for s in missing))

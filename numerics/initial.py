@@ -48,7 +48,7 @@ def project(
         InvalidState: negative, not finite, without mass on the grid, partly off the grid, or of the wrong shape.
     """
     if isinstance(initial, (sympy.Basic, int, float)) and not isinstance(initial, bool):
-        expression = sympy.sympify(initial)
+        expression = sympy.sympify(initial, strict=True)
         given = frozenset(parameters.items()) if parameters else frozenset()
         return _checked_expression(expression, equation, grid, start, given, pointwise).copy()
     elif callable(initial):

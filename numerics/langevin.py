@@ -116,7 +116,7 @@ class Ensemble:
 
     def _function(self, observable: Any) -> Callable[[np.ndarray], Any]:
         if isinstance(observable, (sp.Basic, int, float)):
-            compiled = compile(sp.sympify(observable), self.equation.coordinates)
+            compiled = compile(sp.sympify(observable, strict=True), self.equation.coordinates)
             return lambda x: compiled(*(np.ascontiguousarray(c) for c in x.T))
         if callable(observable):
             return observable

@@ -104,7 +104,7 @@ def _chosen(available: np.ndarray, times: int | Iterable[float]) -> list[int]:
 
 
 def _evaluated(expression: Any, values: Mapping[str, Any]) -> np.ndarray:
-    expression = sp.sympify(expression)
+    expression = sp.sympify(expression, strict=True)
     symbols = sorted(expression.free_symbols, key=lambda s: s.name)
     missing = [s.name for s in symbols if s.name not in values]
     if missing:

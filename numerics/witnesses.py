@@ -41,20 +41,22 @@ class ProcessMean(sp.Expr):
         """Keep the parts as arguments."""
         if not isinstance(equation, FokkerPlanck):
             raise InvalidEquation(f"expected a FokkerPlanck equation, given {type(equation).__name__}")
-        values = [sp.sympify(v) for v in (initial if isinstance(initial, (list, tuple, sp.Tuple)) else [initial])]
+        values = [
+            sp.sympify(v, strict=True) for v in (initial if isinstance(initial, (list, tuple, sp.Tuple)) else [initial])
+        ]
         if len(values) != equation.dimension:
             raise InvalidEquation(
                 f"{len(values)} initial values for {equation.dimension} coordinates; give one for each"
             )
         return cls._make(
-            sp.sympify(observable),
+            sp.sympify(observable, strict=True),
             sp.Tuple(*equation.coordinates),
             equation.drift,
             equation.diffusion,
             equation.time,
             sp.Tuple(*values),
-            sp.sympify(time),
-            sp.sympify(start),
+            sp.sympify(time, strict=True),
+            sp.sympify(start, strict=True),
         )
 
     @classmethod

@@ -89,8 +89,8 @@ def fisher_rao_distance(manifold: Any, first: Sequence[Any], second: Sequence[An
     Raises:
         NoClosedForm: the metric is none of these; `numerics.geodesics.fisher_rao_distance` computes it.
     """
-    start = tuple(sp.sympify(v) for v in first)
-    end = tuple(sp.sympify(v) for v in second)
+    start = tuple(sp.sympify(v, strict=True) for v in first)
+    end = tuple(sp.sympify(v, strict=True) for v in second)
     n = manifold.dimension
     if len(start) != n or len(end) != n:
         raise InvalidMetric(f"points must have {n} coordinates each, given {first} and {second}")

@@ -30,7 +30,7 @@ def reparametrize(
 ) -> StatisticalModel:
     """theta^i = replacements[theta^i](new parameters); see `StatisticalModel.reparametrize`."""
     parameters = tuple(parameters) if isinstance(parameters, (list, tuple, sympy.Tuple)) else (parameters,)
-    rules = {k: sympy.sympify(v) for k, v in replacements.items()}
+    rules = {k: sympy.sympify(v, strict=True) for k, v in replacements.items()}
     foreign = [k for k in rules if k not in model.symbols]
     if foreign:
         raise InvalidModel(f"{foreign} are not parameters of the model; it has {list(model.symbols)}")
@@ -87,7 +87,7 @@ def transform(
     if len(model.sample) != 1:
         raise InvalidModel("a change of variable needs a scalar sample; take a marginal first")
     (y,), (axis,) = model.sample, model.axes
-    forward = sympy.sympify(forward)
+    forward = sympy.sympify(forward, strict=True)
     if inverse is None:
         solutions = [
             s for s in sympy.solve(sympy.Eq(forward, sample), y) if _inverts(model, forward, s, y, sample, axis)
@@ -95,7 +95,7 @@ def transform(
         if len(solutions) != 1:
             raise InvalidModel(f"{forward} has no single inverse on the support; give `inverse`")
         inverse = solutions[0]
-    inverse = sympy.sympify(inverse)
+    inverse = sympy.sympify(inverse, strict=True)
     log_density = model.log_density.subs(y, inverse)
     if axis.discrete:
         if axis.points is not None:
@@ -171,8 +171,8 @@ def truncate(
     if len(model.axes) != 1 or model.axes[0].points is not None:
         raise InvalidModel("truncation needs a scalar sample on an interval or a range")
     (axis,) = model.axes
-    low = axis.lower if lower is None else sympy.sympify(lower)
-    high = axis.upper if upper is None else sympy.sympify(upper)
+    low = axis.lower if lower is None else sympy.sympify(lower, strict=True)
+    high = axis.upper if upper is None else sympy.sympify(upper, strict=True)
     cut = Axis(axis.symbol, low, high, axis.discrete, None, axis.step)
     mass = integrate_out(model, (cut,), budget, model.log_density)
     swapped = _entry(cut, lambda e: e)
@@ -233,7 +233,7 @@ def integrate_out(
 
 def mixture(model: StatisticalModel, other: StatisticalModel, weight: Any) -> StatisticalModel:
     """weight * p_other + (1 - weight) * p_self; see `StatisticalModel.mixture`."""
-    weight = sympy.sympify(weight)
+    weight = sympy.sympify(weight, strict=True)
     if len(model.sample) != len(other.sample):
         raise InvalidModel("the components of a mixture need samples of one dimension")
     rename = dict(zip(other.sample, model.sample))

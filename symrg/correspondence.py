@@ -142,7 +142,7 @@ class BayesianInference(Typeset):
         """
         fields = [Symbol(f"chi_{i + 1}", real=True) for i in range(len(self.parameters))]
         initial = self.frame.subs(self.flow.scale, self.start)
-        weight = sympify(bare).subs(dict(zip(self.flow.modes, fields)), simultaneous=True)
+        weight = sympify(bare, strict=True).subs(dict(zip(self.flow.modes, fields)), simultaneous=True)
         return Integral(self.field_density(initial * Matrix(fields)) * weight, *((f, -oo, oo) for f in fields))
 
     def latex(self) -> str:
@@ -189,7 +189,7 @@ def bayesian_inference(
     Raises:
         InvalidEquation: the regulator depends on the field, the seed is not quadratic, or the frame has no closed form.
     """
-    initial = sympify(start)
+    initial = sympify(start, strict=True)
     if isinstance(flow, PolchinskiFlow):
         frame = ImmutableMatrix(_tidy(flow.covariance.inv()))
         covariance = ImmutableMatrix((frame - frame.subs(flow.scale, initial)).applyfunc(_tidy))
@@ -325,4 +325,4 @@ def _listed(value: Any, size: int) -> list[Expr]:
     listed = list(value) if isinstance(value, (Sequence, Matrix, ImmutableMatrix)) else [value]
     if len(listed) != size:
         raise InvalidEquation(f"a truth has {size} components, given {len(listed)}")
-    return [sympify(v) for v in listed]
+    return [sympify(v, strict=True) for v in listed]

@@ -45,10 +45,10 @@ def moments_from_cumulants(cumulants: Sequence[Any] | Mapping[Index, Any]) -> An
 
 def _convert(given: Any, to_cumulants: bool) -> Any:
     if not isinstance(given, Mapping):
-        listed = {(k + 1,): sp.sympify(m) for k, m in enumerate(given)}
+        listed = {(k + 1,): sp.sympify(m, strict=True) for k, m in enumerate(given)}
         result = _convert(listed, to_cumulants)
         return [result[k] for k in sorted(listed)]
-    table: dict[Index, sp.Expr] = {tuple(k): sp.sympify(v) for k, v in given.items()}
+    table: dict[Index, sp.Expr] = {tuple(k): sp.sympify(v, strict=True) for k, v in given.items()}
     lengths = {len(k) for k in table}
     if len(lengths) != 1:
         raise InvalidModel(f"multi-indices must have one length; given {sorted(table)}")

@@ -61,11 +61,11 @@ def other_point(model: Any, values: Any) -> dict[sp.Symbol, sp.Expr]:
         unknown = set(values) - set(parameters)
         if unknown:
             raise InvalidModel(f"{sorted(map(str, unknown))} are no parameters of the model; it has {parameters}")
-        return {p: sp.sympify(values.get(p, p)) for p in parameters}
+        return {p: sp.sympify(values.get(p, p), strict=True) for p in parameters}
     listed = tuple(values) if isinstance(values, (tuple, list, sp.Tuple, sp.MatrixBase)) else (values,)
     if len(listed) != len(parameters):
         raise InvalidModel(f"theta' needs {len(parameters)} values, one for each of {parameters}; given {len(listed)}")
-    return dict(zip(parameters, (sp.sympify(v) for v in listed)))
+    return dict(zip(parameters, (sp.sympify(v, strict=True) for v in listed)))
 
 
 def _twins(model: Any) -> dict[sp.Symbol, sp.Symbol]:
@@ -267,7 +267,7 @@ def displacements(model: Any, displacement: Sequence[Any] | None) -> tuple[sp.Ex
     given = tuple(displacement) if isinstance(displacement, (tuple, list, sp.Tuple, sp.MatrixBase)) else (displacement,)
     if len(given) != len(parameters):
         raise InvalidModel(f"the displacement needs {len(parameters)} entries, one for each of {parameters}")
-    return tuple(sp.sympify(d) for d in given)
+    return tuple(sp.sympify(d, strict=True) for d in given)
 
 
 def multi_indices(n: int, lowest: int, highest: int) -> list[tuple[int, ...]]:
@@ -365,7 +365,7 @@ def chernoff_coefficient(model: Any, other_parameters: Any, exponent: Any, budge
     """
     left = Budget.of(budget)
     _regular(model)
-    other, s = other_point(model, other_parameters), sp.sympify(exponent)
+    other, s = other_point(model, other_parameters), sp.sympify(exponent, strict=True)
     found = left.attempt("log-partition", _log_chernoff_of_family, model, other, s, left, share=0.6)
     if found is not None:
         return short_form(sp.powsimp(sp.exp(found)))
@@ -379,7 +379,7 @@ def chernoff_coefficient(model: Any, other_parameters: Any, exponent: Any, budge
 
 
 def _log_chernoff(model: Any, other_parameters: Any, exponent: Any, budget: Budget) -> sp.Expr:
-    other, s = other_point(model, other_parameters), sp.sympify(exponent)
+    other, s = other_point(model, other_parameters), sp.sympify(exponent, strict=True)
     _regular(model)
     found = budget.attempt("log-partition", _log_chernoff_of_family, model, other, s, budget, share=0.6)
     if found is not None:
@@ -403,7 +403,7 @@ def _log_chernoff_of_family(model: Any, other: Mapping[sp.Symbol, sp.Expr], s: s
 
 def renyi_divergence(model: Any, other_parameters: Any, order: Any, budget: Limit = None) -> sp.Expr:
     """D_a(theta || theta') = ln int p^a p'^(1-a) / (a - 1); order 1 is the limit, the KL divergence."""
-    a = sp.sympify(order)
+    a = sp.sympify(order, strict=True)
     if a == 1:
         return kl_divergence(model, other_parameters, budget)
     return short_form(_log_chernoff(model, other_parameters, 1 - a, Budget.of(budget)) / (a - 1))
@@ -415,7 +415,7 @@ def alpha_divergence(model: Any, other_parameters: Any, alpha: Any, budget: Limi
     Source:
         Amari, Information Geometry (2016), eq. (3.39).
     """
-    a = sp.sympify(alpha)
+    a = sp.sympify(alpha, strict=True)
     if a in (-1, 1):
         return kl_divergence(model, other_parameters, budget, reverse=a == 1)
     return 4 / (1 - a**2) * (1 - chernoff_coefficient(model, other_parameters, (1 + a) / 2, budget))

@@ -33,7 +33,7 @@ class Kernel:
 
 def prepare(expression: sp.Expr) -> sp.Expr:
     """The expression in the functions that the field knows, special functions shifted to the same arguments."""
-    e = sp.sympify(expression)
+    e = sp.sympify(expression, strict=True)
     if e.has(sp.Float):
         e = sp.nsimplify(e, rational=True)
     if e.has(*_TO_SINE):

@@ -96,7 +96,7 @@ class Manifold(Typeset):
         return self._cache[key]
 
     def _calculus(self, alpha: Any, budget: Budget, extra: Sequence[sp.Expr] = (), depth: int = 2) -> Calculus:
-        alpha = sp.sympify(alpha)
+        alpha = sp.sympify(alpha, strict=True)
         key = ("calculus", alpha, tuple(extra), depth)
         if key not in self._cache:
             cubic = None if alpha == 0 else self.amari_chentsov(budget=budget)
@@ -115,7 +115,7 @@ class Manifold(Typeset):
 
     def _run(self, name: str, alpha: Any, budget: Limit, rank: int, component: Callable[[Calculus], Any]) -> Any:
         left = Budget.of(budget)
-        alpha = sp.sympify(alpha)
+        alpha = sp.sympify(alpha, strict=True)
         self._prepare(alpha, left)
 
         def compute(b: Budget) -> Any:
@@ -251,7 +251,7 @@ class Manifold(Typeset):
             InvalidMetric: u and v do not span a plane.
         """
         n = self.dimension
-        vectors = [tuple(sp.sympify(a) for a in w) for w in (u, v)]
+        vectors = [tuple(sp.sympify(a, strict=True) for a in w) for w in (u, v)]
         if any(len(w) != n for w in vectors):
             raise InvalidMetric(f"the two vectors must have {n} components each, given {u} and {v}")
         left = Budget.of(budget)
@@ -294,8 +294,8 @@ class Manifold(Typeset):
                 f'variance {variance!r} must hold one "u" or "l" for each index of a tensor with {n} values an index; '
                 f"given shape {None if array is None else array.shape}"
             )
-        entries = [sp.sympify(tensor)] if array is None else list(sp.flatten(array.tolist()))
-        left, alpha = Budget.of(budget), sp.sympify(alpha)
+        entries = [sp.sympify(tensor, strict=True)] if array is None else list(sp.flatten(array.tolist()))
+        left, alpha = Budget.of(budget), sp.sympify(alpha, strict=True)
         self._prepare(alpha, left)
 
         def compute(b: Budget) -> Any:
@@ -308,7 +308,7 @@ class Manifold(Typeset):
     def duality_defect(self, alpha: Any, budget: Limit = None) -> sp.ImmutableDenseNDimArray:
         """[k, i, j] = d_k g_ij - Gamma^(alpha)_j,ki - Gamma^(-alpha)_i,kj: zero, as the connections are dual."""
         left = Budget.of(budget)
-        plus, minus = (self.christoffel(a, lowered=True, budget=left) for a in (alpha, -sp.sympify(alpha)))
+        plus, minus = (self.christoffel(a, lowered=True, budget=left) for a in (alpha, -sp.sympify(alpha, strict=True)))
         n = self.dimension
         flat = [
             sp.simplify(sp.diff(self.metric[i, j], self.coordinates[k]) - plus[j, k, i] - minus[i, k, j])
@@ -359,7 +359,7 @@ class Manifold(Typeset):
                 f"give each of {self.coordinates} as a function of {self.dimension} new coordinates; "
                 f"missing: {missing}, new coordinates: {tuple(coordinates)}"
             )
-        rows = [sp.sympify(substitution.get(x, x)) for x in self.coordinates]
+        rows = [sp.sympify(substitution.get(x, x), strict=True) for x in self.coordinates]
         jacobian = sp.Matrix([[sp.diff(r, a) for a in coordinates] for r in rows])
         if _vanishes(jacobian.det(method="berkowitz")):
             raise InvalidMetric(f"the substitution {dict(substitution)} is not invertible: its Jacobian vanishes")

@@ -58,7 +58,7 @@ class StatisticalModel(Typeset):
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        log_density = sympy.sympify(self.log_density)
+        log_density = sympy.sympify(self.log_density, strict=True)
         if not isinstance(log_density, sympy.Expr):
             raise InvalidModel(f"log_density must be an expression, given {type(self.log_density).__name__}")
         sample = _symbols(self.sample, "sample")
@@ -232,7 +232,7 @@ class StatisticalModel(Typeset):
         running = Budget.of(budget)
         if isinstance(expression, sympy.MatrixBase):
             return sympy.ImmutableMatrix(expression.applyfunc(lambda e: self.expectation(e, running)))
-        target = sympy.sympify(expression)
+        target = sympy.sympify(expression, strict=True)
         if not target.free_symbols & set(self.sample):
             return target
         return self.engine(running).expectation(target, running)

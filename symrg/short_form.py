@@ -29,7 +29,7 @@ def normal_form(expression: sp.Expr) -> sp.Expr:
 
 def short_form(e: Any) -> sp.Expr:
     """A short equal form, without long searches."""
-    e = sp.sympify(e)
+    e = sp.sympify(e, strict=True)
     if not e.free_symbols:
         return e
     e = e.replace(lambda a: isinstance(a, sp.log), _tidy_logarithm)

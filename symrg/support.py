@@ -91,7 +91,7 @@ def axes_of(sample: tuple[sympy.Symbol, ...], support: Any) -> tuple[Axis, ...]:
         if isinstance(entry, sympy.Set):
             axes.append(_axis_of_set(symbol, entry))
         elif _is_triple(entry, sample):
-            y, lower, upper = (sympy.sympify(e) for e in entry)
+            y, lower, upper = (sympy.sympify(e, strict=True) for e in entry)
             axes.append(Axis(y, lower, upper, bool(y.is_integer)))
         else:
             raise InvalidModel(f"support entry {entry!r} is neither a Set nor a triple (coordinate, lower, upper)")

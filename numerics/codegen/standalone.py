@@ -130,7 +130,7 @@ def solver_source(
         raise InvalidEquation("expected a FokkerPlanck equation in one to three coordinates")
     if initial is not None and not isinstance(initial, (sp.Expr, int, float)):
         raise InvalidState(f"initial is a {type(initial).__name__}; a module is generated from an expression")
-    state = None if initial is None else sp.sympify(initial)
+    state = None if initial is None else sp.sympify(initial, strict=True)
     symbols = _parameters(equation, state)
     defaults = _defaults(symbols, parameters)
     trial = {s: defaults.get(s, 1.0) for s in symbols}

@@ -79,7 +79,7 @@ def separate(log_density: Any, sample: Sequence[Symbol], parameters: Sequence[Sy
     """
     grouped: dict[Expr, Expr] = {}
     of_parameters, of_sample = sympy.S.Zero, sympy.S.Zero
-    expanded = sympy.expand(sympy.expand_log(sympy.sympify(log_density), force=True))
+    expanded = sympy.expand(sympy.expand_log(sympy.sympify(log_density, strict=True), force=True))
     for term in sympy.Add.make_args(expanded):
         if not term.has(*sample):
             of_parameters += term
@@ -186,7 +186,7 @@ def recognise(
     if any(t.is_integer for t in theta):
         return None  # all of these are densities
     kinds = None if limits is None else _kinds(theta, limits)
-    form = _Form(sympy.sympify(log_weight), theta, kinds == ["unit"] * len(theta))
+    form = _Form(sympy.sympify(log_weight, strict=True), theta, kinds == ["unit"] * len(theta))
     routes = _ROUTES_OF_ONE if len(theta) == 1 else _ROUTES_OF_MANY
     for route, spaces in routes.items():
         if kinds is not None and not any(kinds == _stretched(space, len(theta)) for space in spaces):

@@ -319,7 +319,7 @@ def _from_distribution(model: Any, q: Symbol, y: Symbol) -> Expr | None:
 
 def _lower_limit(model: Any, y: Symbol) -> Expr:
     support = model.support[0] if isinstance(model.support, (tuple, list)) else model.support
-    return support.inf if isinstance(support, sympy.Set) else sympy.sympify(support[1])
+    return support.inf if isinstance(support, sympy.Set) else sympy.sympify(support[1], strict=True)
 
 
 def _given_field(model: Any, forward_map: Any) -> ImmutableMatrix:

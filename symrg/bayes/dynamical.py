@@ -101,14 +101,14 @@ class DynamicalBayes(Typeset):
 
     def equation_for(self, density: Any) -> sympy.Eq:
         """Equation (14) with `density` in the place of pi_T, unevaluated."""
-        density = sympy.sympify(density)
+        density = sympy.sympify(density, strict=True)
         mean = Integral(self.divergence * density, *self.limits)
         return sympy.Eq(sympy.Derivative(density, self.time), -(self.divergence - mean) * density, evaluate=False)
 
     def residual(self, density: Any, budget: float | Budget | None = None) -> Expr:
         """d pi/dT + (D - E_pi[D]) pi: zero exactly when `density` solves (14)."""
         budget = Budget.of(budget)
-        density = sympy.sympify(density)
+        density = sympy.sympify(density, strict=True)
         mean = integrate_over(density, self.limits, budget, self.divergence)
         relative = sympy.diff(sympy.expand_log(sympy.log(density), force=True), self.time) + self.divergence - mean
         short = budget.attempt("simplify", sympy.simplify, relative)
@@ -322,7 +322,7 @@ def from_divergence(
     """
     parameters = (parameters,) if isinstance(parameters, Symbol) else tuple(parameters)
     values = _truth(truth, parameters)
-    divergence = sympy.sympify(divergence)
+    divergence = sympy.sympify(divergence, strict=True)
     at = dict(zip(parameters, values))
     for name, e in [("D", divergence), *((f"dD/d{p}", sympy.diff(divergence, p)) for p in parameters)]:
         value = e.subs(at, simultaneous=True)
@@ -340,7 +340,7 @@ def bregman_divergence(log_partition: Any, parameters: Any, truth: Any) -> Expr:
     """
     parameters = (parameters,) if isinstance(parameters, Symbol) else tuple(parameters)
     values = _truth(truth, parameters)
-    psi = sympy.sympify(log_partition)
+    psi = sympy.sympify(log_partition, strict=True)
     at = dict(zip(parameters, values))
     linear = sympy.Add(*((p - v) * sympy.diff(psi, p).subs(at, simultaneous=True) for p, v in at.items()))
     return psi - psi.subs(at, simultaneous=True) - linear
@@ -384,7 +384,7 @@ def _truth(truth: Any, parameters: tuple[Symbol, ...]) -> tuple[Expr, ...]:
         values = [truth]
     if len(values) != len(parameters):
         raise InvalidModel(f"the truth has {len(values)} values for the parameters {list(parameters)}")
-    values = [sympy.sympify(v) for v in values]
+    values = [sympy.sympify(v, strict=True) for v in values]
     for p, v in zip(parameters, values):
         if v.has(*parameters):
             raise InvalidModel(f"the truth of {p} is {v}, which contains a parameter; use another Symbol for it")
@@ -394,7 +394,7 @@ def _truth(truth: Any, parameters: tuple[Symbol, ...]) -> tuple[Expr, ...]:
 
 
 def _prior(prior: Any, parameters: tuple[Symbol, ...]) -> Expr:
-    prior = sympy.sympify(prior)
+    prior = sympy.sympify(prior, strict=True)
     if not isinstance(prior, Expr):
         raise InvalidModel(f"the prior must be an expression in {list(parameters)}, given {prior!r}")
     if prior.is_nonpositive:

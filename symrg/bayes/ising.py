@@ -27,7 +27,7 @@ def log_partition(coupling: Any, sites: Any = None) -> Expr:
     Raises:
         InvalidModel: fewer than three sites.
     """
-    j = sympy.sympify(coupling)
+    j = sympy.sympify(coupling, strict=True)
     transfer = sympy.Matrix([[sympy.exp(j), sympy.exp(-j)], [sympy.exp(-j), sympy.exp(j)]])
     values = [v.rewrite(sympy.cosh) if v.has(sympy.exp) else v for v in transfer.eigenvals()]
     large = [sympy.simplify(v) for v in values]
@@ -35,7 +35,7 @@ def log_partition(coupling: Any, sites: Any = None) -> Expr:
     other = next(v for v in large if sympy.simplify(v - 2 * sympy.sinh(j)) == 0)
     if sites is None:
         return sympy.log(largest)
-    n = sympy.sympify(sites)
+    n = sympy.sympify(sites, strict=True)
     if not (n.is_integer and n.is_positive) or (n.is_number and n < 3):
         raise InvalidModel(f"a ring needs three sites or more, given {n}")
     return sympy.log(largest**n + other**n)

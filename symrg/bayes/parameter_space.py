@@ -62,7 +62,7 @@ def _given(parameter: Symbol, limits: Any) -> tuple[Any, Any]:
     if isinstance(limits, (sympy.Interval, sympy.Range)):
         return limits.inf, limits.sup
     try:
-        lower, upper = (sympy.sympify(e) for e in limits)
+        lower, upper = (sympy.sympify(e, strict=True) for e in limits)
     except (TypeError, ValueError):
         raise InvalidModel(
             f"the limits of {parameter} are {limits!r}; give (lower, upper), or a FiniteSet of values"
@@ -170,7 +170,7 @@ def integrate_over(
         convergent: whether undecided signs are taken as those for which the integral is finite.
     """
     budget = Budget.of(budget)
-    return integral(sympy.sympify(weight), limits, budget, factor, assume_convergent=convergent)
+    return integral(sympy.sympify(weight, strict=True), limits, budget, factor, assume_convergent=convergent)
 
 
 def normalise(weight: Any, limits: Limits, what: str, budget: float | Budget | None = None) -> tuple[Expr, Expr]:
@@ -179,7 +179,7 @@ def normalise(weight: Any, limits: Limits, what: str, budget: float | Budget | N
     Raises:
         ImproperDensity: the integral is infinite.
     """
-    weight = sympy.sympify(weight)
+    weight = sympy.sympify(weight, strict=True)
     total = integrate_over(weight, limits, budget)
     if total in (sympy.oo, sympy.zoo, sympy.nan) or total == 0:
         where = ", ".join(f"{p} in ({a}, {b})" for p, a, b in limits)

@@ -97,7 +97,7 @@ class Posterior(Typeset):
 
     def expectation(self, expression: Any, budget: float | Budget | None = None) -> Expr:
         """E[expression] over the posterior, closed where it is found, else with an Integral."""
-        expression = sympy.sympify(expression)
+        expression = sympy.sympify(expression, strict=True)
         value = self._by_normalisers(expression)
         if value is None:
             value = integrate_over(self.density, self.limits, budget, expression)
@@ -210,11 +210,14 @@ def posterior(
             )
         taken = {s.name for s in (*theta, *model.log_density.free_symbols, *prior.free_symbols)}
         name = next(c for c in ("n", "N", "n_obs") if c not in taken)
-        size = Symbol(name, integer=True, positive=True) if count is None else sympy.sympify(count)
+        size = Symbol(name, integer=True, positive=True) if count is None else sympy.sympify(count, strict=True)
         if size.is_nonnegative is False:
             raise DataError(f"count must not be negative, given {size}")
         parts = separate(model.log_density, y, theta)
-        given = {sympy.expand(sympy.sympify(k)): sympy.sympify(v) for k, v in (statistics or {}).items()}
+        given = {
+            sympy.expand(sympy.sympify(k, strict=True)): sympy.sympify(v, strict=True)
+            for k, v in (statistics or {}).items()
+        }
         sums, total = [], size * parts.of_parameters
         for f, g in parts.terms:
             value = given.pop(g, None)
@@ -260,13 +263,13 @@ def _row(model: Any, y: tuple[Symbol, ...], k: int, row: Any) -> tuple[Expr, ...
     values = tuple(row) if isinstance(row, (tuple, list, sympy.Tuple, sympy.MatrixBase)) else (row,)
     if len(values) != len(y):
         raise DataError(f"observation {k} has {len(values)} coordinates, the sample is {list(y)}")
-    values = tuple(sympy.nsimplify(v) if isinstance(v, float) else sympy.sympify(v) for v in values)
+    values = tuple(sympy.nsimplify(v) if isinstance(v, float) else sympy.sympify(v, strict=True) for v in values)
     for s, v in zip(_sets(model, y), values):
         if isinstance(s, sympy.Set) and s.contains(v) == sympy.false:
             raise DataError(f"observation {k} is {v}, outside the support {s}")
         if isinstance(s, sympy.Tuple):
             here = dict(zip(y, values))
-            lower, upper = (sympy.sympify(e).subs(here) for e in s[1:])
+            lower, upper = (sympy.sympify(e, strict=True).subs(here) for e in s[1:])
             value = here[s[0]]
             if (value - lower).is_negative or (upper - value).is_negative:
                 raise DataError(f"observation {k} has {s[0]} = {value}, outside ({lower}, {upper})")

@@ -36,7 +36,7 @@ def rational_cutoff(order: int = 1) -> Cutoff:
 
 def sharpening_cutoff(width: Any) -> Cutoff:
     """K = (1 + tanh((1 - p^2/Lambda^2) / width)) / 2: a step at p = Lambda in the limit width -> 0."""
-    return lambda p2, scale: (1 + tanh((1 - p2 / scale**2) / sympify(width))) / 2
+    return lambda p2, scale: (1 + tanh((1 - p2 / scale**2) / sympify(width, strict=True))) / 2
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def periodic_chain(sites: int, spacing: Any = 1) -> LatticeModes:
         raise InvalidEquation(f"a chain needs at least one site, given {sites}")
     rows, momenta = [], []
     for k in range(sites // 2 + 1):
-        p2 = (2 - 2 * cos(2 * pi * k / sites)) / sympify(spacing) ** 2
+        p2 = (2 - 2 * cos(2 * pi * k / sites)) / sympify(spacing, strict=True) ** 2
         norm = sqrt(Rational(1, sites)) if 2 * k in (0, sites) else sqrt(Rational(2, sites))
         rows.append([norm * cos(2 * pi * k * x / sites) for x in range(sites)])
         momenta.append(p2)
@@ -85,11 +85,11 @@ def as_matrix(value: Any, size: int, what: str) -> ImmutableMatrix:
             raise InvalidEquation(f"{what} has shape {matrix.shape}; expected {(size, size)}, one row for each mode")
         return matrix
     if isinstance(value, Sequence) and not isinstance(value, str):
-        entries = [sympify(v) for v in value]
+        entries = [sympify(v, strict=True) for v in value]
         if len(entries) != size:
             raise InvalidEquation(f"{what} has {len(entries)} entries; expected {size}, one for each mode")
         return ImmutableMatrix(Matrix.diag(*entries))
-    return ImmutableMatrix(sympify(value) * eye(size))
+    return ImmutableMatrix(sympify(value, strict=True) * eye(size))
 
 
 def require_symmetric(matrix: ImmutableMatrix, what: str) -> None:

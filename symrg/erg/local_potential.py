@@ -86,7 +86,7 @@ class LocalPotentialFlow(Typeset):
         if order < 1:
             raise InvalidEquation(f"order must be at least 1, given {order}")
         couplings = _couplings(order)
-        point = sympify(about)
+        point = sympify(about, strict=True)
         potential = sum((c * (RHO - point) ** n / factorial(n) for n, c in enumerate(couplings, 1)), S.Zero)
         derivative = self.right_side(potential)
         betas = []
@@ -190,7 +190,7 @@ class EpsilonExpansion:
 
 def litim_flow(components: Any = 1, dimension: Any = 3) -> LocalPotentialFlow:
     """The flow with the optimised cutoff; `components` may be oo (then u and rho are in units of N)."""
-    n, d = sympify(components), sympify(dimension)
+    n, d = sympify(components, strict=True), sympify(dimension, strict=True)
     canonical = -d * _U + (d - 2) * RHO * _U1
     if n is oo:
         return LocalPotentialFlow("optimised", n, d, canonical + 1 / (1 + _U1))
@@ -200,7 +200,7 @@ def litim_flow(components: Any = 1, dimension: Any = 3) -> LocalPotentialFlow:
 
 def polchinski_flow(components: Any = 1, dimension: Any = 3) -> LocalPotentialFlow:
     """Polchinski's flow in the local potential approximation (any smooth cutoff, after rescaling)."""
-    n, d = sympify(components), sympify(dimension)
+    n, d = sympify(components, strict=True), sympify(dimension, strict=True)
     if n is oo:
         rate = -d * _U + (d - 2) * RHO * _U1 + 2 * RHO * _U1**2 - _U1
     else:

@@ -111,7 +111,9 @@ class PolchinskiFlow(Typeset):
             if simplify(matrix.det()) == 0:
                 raise InvalidEquation(f"the {name} = {matrix} is singular, so the free action does not exist")
         require_symmetric(simplify(cutoff_matrix * kernel_matrix.inv()), "the covariance C = K G^-1")
-        action = Function(r"S_int", real=True)(*modes, scale) if interaction is None else sympify(interaction)
+        action = (
+            Function(r"S_int", real=True)(*modes, scale) if interaction is None else sympify(interaction, strict=True)
+        )
         for name, value in (
             ("modes", modes),
             ("kernel", kernel_matrix),
@@ -133,8 +135,8 @@ class PolchinskiFlow(Typeset):
         interaction: Any = None,
     ) -> PolchinskiFlow:
         """A free scalar in momentum modes: G = p^2 + m^2 and K = cutoff(p^2, Lambda), both diagonal."""
-        squares = [sympify(p2) for p2 in momenta_squared]
-        kernel = [p2 + sympify(mass_squared) for p2 in squares]
+        squares = [sympify(p2, strict=True) for p2 in momenta_squared]
+        kernel = [p2 + sympify(mass_squared, strict=True) for p2 in squares]
         return cls(modes, kernel, [cutoff(p2, scale) for p2 in squares], scale, interaction)
 
     @property
@@ -213,7 +215,7 @@ class PolchinskiFlow(Typeset):
         Args:
             interaction: an expression in the modes; by default the flow's own.
         """
-        action = self.interaction if interaction is None else sympify(interaction)
+        action = self.interaction if interaction is None else sympify(interaction, strict=True)
         flow = self.derived()
         return flow.constant + Add(
             *(
@@ -281,7 +283,7 @@ class PolchinskiFlow(Typeset):
                 f"C({start}) - C({end}) = {difference} is singular: a mode does not flow; leave it out"
             )
         chi = Matrix([Symbol(f"chi_{i + 1}", real=True) for i in range(len(self.modes))])
-        shifted = sympify(interaction).subs({m: m + c for m, c in zip(self.modes, chi)}, simultaneous=True)
+        shifted = sympify(interaction, strict=True).subs({m: m + c for m, c in zip(self.modes, chi)}, simultaneous=True)
         gaussian = exp(-(chi.T * difference.inv() * chi)[0] / 2) / sqrt((2 * pi) ** len(self.modes) * determinant)
         ratio = sqrt(self.covariance.subs(self.scale, start).det() / self.covariance.subs(self.scale, end).det())
         return simplify(ratio) * Integral(exp(-shifted) * gaussian, *((c, -oo, oo) for c in chi))

@@ -52,7 +52,7 @@ class WegnerMorrisFlow(Typeset):
         for name, value in (
             ("modes", modes),
             ("regulator", matrix),
-            ("seed", sympify(seed)),
+            ("seed", sympify(seed, strict=True)),
             ("scale", scale),
             ("time", time if time is not None else Symbol("s", real=True)),
         ):

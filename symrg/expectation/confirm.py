@@ -82,7 +82,7 @@ def moments(
     }
     kinks = {k: list(dict.fromkeys(v)) for k, v in kinks.items()}
     axes = numeric_axes(density.axes, sample, point, kinks, precise)
-    body = [density.log_density.xreplace(point), *(sympy.sympify(f).xreplace(point) for f in functions)]
+    body = [density.log_density.xreplace(point), *(sympy.sympify(f, strict=True).xreplace(point) for f in functions)]
     evaluate = compiled(sample, body, precise)
     exp = mpmath.exp if precise else math.exp
 
@@ -137,7 +137,8 @@ def _by_hermite(
     mean = [float(x) for x in covariance * linear]
     lower = [[float(root[i, j]) for j in range(n)] for i in range(n)]
     evaluate = compiled(
-        sample, [density.log_density.xreplace(point), *(sympy.sympify(f).xreplace(point) for f in functions)]
+        sample,
+        [density.log_density.xreplace(point), *(sympy.sympify(f, strict=True).xreplace(point) for f in functions)],
     )
     nodes, weights = _hermite(5)
     totals: list[float] = []
@@ -170,7 +171,8 @@ def _by_importance(
     """Self-normalised Markov-chain averages for many coupled coordinates."""
     sample, rng = density.sample, random.Random(7)
     evaluate = compiled(
-        sample, [density.log_density.xreplace(point), *(sympy.sympify(f).xreplace(point) for f in functions)]
+        sample,
+        [density.log_density.xreplace(point), *(sympy.sympify(f, strict=True).xreplace(point) for f in functions)],
     )
     axes = numeric_axes(density.axes, sample, point, {})
 

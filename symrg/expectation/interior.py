@@ -317,7 +317,7 @@ def _sign_needed(density: Density, symbol: sympy.Symbol, budget: Budget) -> int:
 
 def symbol_value(value: object) -> sympy.Expr:
     """A number given by the user as an exact or floating SymPy number."""
-    result = sympy.sympify(value)
+    result = sympy.sympify(value, strict=True)
     if not (isinstance(result, sympy.Expr) and result.is_number) or result.has(S.NaN):
         raise InvalidModel(f"{value!r} is not a number")
     return result

@@ -31,7 +31,7 @@ class Expectation(sympy.Expr):
 
     def __new__(cls, expr: Any, model: Any) -> Expectation:
         """The node of a function of the sample of a model."""
-        expr = sympy.sympify(expr)
+        expr = sympy.sympify(expr, strict=True)
         sample, log_density = _bound(model)
         axes = tuple(axis.subs(dict(zip(model.sample, sample))) for axis in model.axes)
         inner = expr.xreplace(dict(zip(model.sample, sample)))

@@ -138,10 +138,10 @@ def compiled(arguments: Sequence[sympy.Symbol], expressions: Any, precise: bool 
     """A numeric function of expressions; names inside them never reach the generated code."""
     safe = {symbol: sympy.Dummy(f"x{i}", real=True) for i, symbol in enumerate(arguments)}
     if isinstance(expressions, (list, tuple)):
-        body: Any = [sympy.sympify(e).xreplace(safe) for e in expressions]
+        body: Any = [sympy.sympify(e, strict=True).xreplace(safe) for e in expressions]
         loose = set().union(*(e.free_symbols for e in body)) if body else set()
     else:
-        body = sympy.sympify(expressions).xreplace(safe)
+        body = sympy.sympify(expressions, strict=True).xreplace(safe)
         loose = body.free_symbols
     loose -= set(safe.values())
     if loose:
@@ -172,14 +172,14 @@ def _constants(expression: sympy.Expr, digits: int) -> sympy.Expr:
 
 def _floating(value: Any) -> sympy.Expr:
     """Floats instead of fractions, whose powers SymPy would factor; integers stay."""
-    value = sympy.sympify(value)
+    value = sympy.sympify(value, strict=True)
     return sympy.Float(value, 17) if value.is_Rational and not value.is_Integer else value
 
 
 def number(expression: sympy.Expr, point: dict[sympy.Symbol, Any]) -> float:
     """The value of an expression at a point as a float; nan where it is not real or undefined."""
     try:
-        value = sympy.sympify(expression).xreplace({k: _floating(v) for k, v in point.items()})
+        value = sympy.sympify(expression, strict=True).xreplace({k: _floating(v) for k, v in point.items()})
         if value.is_infinite:
             return math.inf if value.is_extended_positive else -math.inf
         if value.has(S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity):
@@ -243,7 +243,7 @@ def numeric_axes(
     precise: bool = False,
 ) -> list[NumericAxis]:
     """The axes at a point of the parameters."""
-    values = {k: sympy.sympify(v) for k, v in point.items()}
+    values = {k: sympy.sympify(v, strict=True) for k, v in point.items()}
 
     def function(expression: sympy.Expr) -> Callable[..., Any]:
         fixed = expression.xreplace(values)

@@ -107,10 +107,12 @@ class ConjugatePrior(Typeset):
 
     def posterior(self, statistic_sum: Any, count: Any) -> ConjugatePrior:
         """After `count` observations whose statistics add up to `statistic_sum`: chi + sum, nu + count."""
-        added = tuple(sp.sympify(s) for s in _sequence(statistic_sum))
+        added = tuple(sp.sympify(s, strict=True) for s in _sequence(statistic_sum))
         if len(added) != len(self.chi):
             raise InvalidModel(f"statistic_sum needs {len(self.chi)} entries, given {len(added)}: {statistic_sum}")
-        return ConjugatePrior(self.family, tuple(c + s for c, s in zip(self.chi, added)), self.nu + sp.sympify(count))
+        return ConjugatePrior(
+            self.family, tuple(c + s for c, s in zip(self.chi, added)), self.nu + sp.sympify(count, strict=True)
+        )
 
     def predictive(self, budget: Limit = None) -> sp.Expr:
         """p(y) = h(y) Z(chi + q(y), nu + 1) / Z(chi, nu), the density of the next observation."""

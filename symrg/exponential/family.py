@@ -76,12 +76,12 @@ class ExponentialFamily(Typeset):
         domain: Iterable[Any] = (),
         budget: Limit = None,
     ):
-        self.statistics = tuple(sp.sympify(q) for q in _sequence(statistics))
+        self.statistics = tuple(sp.sympify(q, strict=True) for q in _sequence(statistics))
         self.sample = tuple(_sequence(sample))
-        self.carrier = sp.sympify(carrier)
+        self.carrier = sp.sympify(carrier, strict=True)
         self.support = support
         self.domain = tuple(domain)
-        given = tuple(sp.sympify(e) for e in _sequence(natural_parameters))
+        given = tuple(sp.sympify(e, strict=True) for e in _sequence(natural_parameters))
         if not all(isinstance(y, sp.Symbol) for y in self.sample):
             raise InvalidModel(f"the sample {self.sample} must consist of Symbols")
         if len(given) != len(self.statistics):
@@ -103,7 +103,7 @@ class ExponentialFamily(Typeset):
             sp.Symbol("m" if len(given) == 1 else f"m_{k + 1}", real=True) for k in range(len(given))
         )
         self._cache: dict[Any, Any] = {}
-        self._given = None if log_partition is None else sp.sympify(log_partition)
+        self._given = None if log_partition is None else sp.sympify(log_partition, strict=True)
         self._budget = budget
 
     # ------------------------------------------------------------------ shape of the family
@@ -346,8 +346,8 @@ class ExponentialFamily(Typeset):
 
     def _point(self, values: Any) -> dict[sp.Symbol, sp.Expr]:
         if isinstance(values, Mapping):
-            return {e: sp.sympify(values.get(e, e)) for e in self.natural_parameters}
-        listed = [sp.sympify(v) for v in _sequence(values)]
+            return {e: sp.sympify(values.get(e, e), strict=True) for e in self.natural_parameters}
+        listed = [sp.sympify(v, strict=True) for v in _sequence(values)]
         if len(listed) != self.dimension:
             raise InvalidModel(f"{self.dimension} natural parameters expected, given {len(listed)}: {values}")
         return dict(zip(self.natural_parameters, listed))
@@ -377,7 +377,7 @@ class ExponentialFamily(Typeset):
             The natural parameters of the projection, as a mapping.
         """
         start = self._point(point)
-        image = {e: sp.sympify(subfamily.get(e, e)) for e in self.natural_parameters}
+        image = {e: sp.sympify(subfamily.get(e, e), strict=True) for e in self.natural_parameters}
         directions = [[sp.diff(image[e], u) for e in self.natural_parameters] for u in free]
         if any(d.free_symbols & set(free) for row in directions for d in row):
             raise InvalidModel(f"{dict(subfamily)} is not affine in {tuple(free)}: not an e-flat subfamily")
@@ -455,7 +455,7 @@ class ExponentialFamily(Typeset):
         values = self.mean_symbols if mean_statistics is None else tuple(_sequence(mean_statistics))
         if len(values) != self.dimension:
             raise InvalidModel(f"{self.dimension} mean statistics expected, given {len(values)}")
-        at = dict(zip(self.mean_symbols, (sp.sympify(v) for v in values)))
+        at = dict(zip(self.mean_symbols, (sp.sympify(v, strict=True) for v in values)))
         estimate = {e: v.subs(at, simultaneous=True) for e, v in inverse.items()}
         theta = self.parameters_from_natural(left) or {}
         for x, v in theta.items():
@@ -469,7 +469,7 @@ class ExponentialFamily(Typeset):
         (Lehmann and Casella 1998, theorem 2.5.12).
         """
         left = Budget.of(budget)
-        estimand = sp.sympify(estimand)
+        estimand = sp.sympify(estimand, strict=True)
         x, _, _ = self._chart(left)
         if x == self.natural_parameters and self.parameters != x and estimand.free_symbols & set(self.parameters):
             theta = self.parameters_from_natural(left)
@@ -496,8 +496,8 @@ class ExponentialFamily(Typeset):
         if chi is None:
             names = ["chi"] if self.dimension == 1 else [f"chi_{k + 1}" for k in range(self.dimension)]
             chi = tuple(sp.Symbol(n, real=True) for n in names)
-        nu = sp.Symbol("nu", positive=True) if nu is None else sp.sympify(nu)
-        return ConjugatePrior(self, tuple(sp.sympify(c) for c in _sequence(chi)), nu)
+        nu = sp.Symbol("nu", positive=True) if nu is None else sp.sympify(nu, strict=True)
+        return ConjugatePrior(self, tuple(sp.sympify(c, strict=True) for c in _sequence(chi)), nu)
 
     def posterior(self, statistic_sum: Any, count: Any, prior: ConjugatePrior | None = None) -> ConjugatePrior:
         """The posterior after `count` observations whose statistics add up to `statistic_sum`."""

@@ -68,7 +68,7 @@ class Family:
             chosen[key] = value
         arguments, parameters = [], []
         for key, assumptions in self.symbols.items():
-            value = sympy.sympify(chosen.get(key, sympy.Symbol(key, **assumptions)))
+            value = sympy.sympify(chosen.get(key, sympy.Symbol(key, **assumptions)), strict=True)
             arguments.append(value)
             if isinstance(value, sympy.Symbol) and (key not in self.constants):
                 parameters.append(value)

@@ -47,7 +47,7 @@ class CoordinateChange:
             determinant = -determinant
         elif not determinant.is_nonnegative:
             determinant = sympy.Abs(determinant)
-        return sympy.sympify(p).subs(dict(self.inverse), simultaneous=True) * determinant
+        return sympy.sympify(p, strict=True).subs(dict(self.inverse), simultaneous=True) * determinant
 
 
 def change_coordinates(
@@ -75,7 +75,7 @@ def change_coordinates(
     """
     budget = Budget.of(budget)
     old = equation.coordinates
-    mapping = {k: sympy.sympify(v) for k, v in mapping.items()}
+    mapping = {k: sympy.sympify(v, strict=True) for k, v in mapping.items()}
     if isinstance(coordinates, Symbol):
         coordinates = (coordinates,)
     if set(mapping) == set(old):
@@ -94,7 +94,7 @@ def change_coordinates(
         if inverse is None:
             backward = _inverted(equation, mapping, new, budget)
         else:
-            backward = {x: sympy.sympify(inverse[x]) for x in old}
+            backward = {x: sympy.sympify(inverse[x], strict=True) for x in old}
             _check_inverse(mapping, backward, budget)
         drift, diffusion = _from_forward(equation, mapping, backward, new)
     drift = [_simplified(e, budget) for e in drift]
@@ -109,7 +109,7 @@ def change_time(equation: FokkerPlanck, time: Symbol, old: Any) -> FokkerPlanck:
     Raises:
         InvalidEquation: t decreases with s, so that the diffusion would run backwards.
     """
-    old = sympy.sympify(old)
+    old = sympy.sympify(old, strict=True)
     rate = sympy.diff(old, time)
     if rate == 0:
         raise InvalidEquation(f"t = {old} does not depend on the new time {time}")

@@ -126,7 +126,7 @@ class FokkerPlanck(Typeset):
 
     def rhs(self, p: Any) -> Expr:
         """The forward operator on a density: - d_i(mu^i p) + d_i d_j(D^ij p)."""
-        p = sympy.sympify(p)
+        p = sympy.sympify(p, strict=True)
         x, n = self.coordinates, range(self.dimension)
         transport = [-sympy.diff(self.drift[i] * p, x[i]) for i in n]
         spread = [sympy.diff(self.diffusion[i, j] * p, x[i], x[j]) for i in n for j in n]
@@ -138,7 +138,7 @@ class FokkerPlanck(Typeset):
         The result is simplified as far as the budget allows; it is never rounded. That it is zero is decided by
         `identity.vanishes`, in exact arithmetic.
         """
-        p = sympy.sympify(p)
+        p = sympy.sympify(p, strict=True)
         if p == 0:
             return sympy.S.Zero
         budget = Budget.of(budget)
@@ -164,7 +164,7 @@ class FokkerPlanck(Typeset):
 
     def current(self, p: Any) -> ImmutableMatrix:
         """The probability current J^i = mu^i p - d_j(D^ij p), n x 1; d_t p = - d_i J^i."""
-        p = sympy.sympify(p)
+        p = sympy.sympify(p, strict=True)
         x, n = self.coordinates, range(self.dimension)
         return ImmutableMatrix(
             self.dimension,
@@ -174,7 +174,7 @@ class FokkerPlanck(Typeset):
 
     def generator(self, f: Any) -> Expr:
         """The backward generator L f = mu^i d_i f + D^ij d_i d_j f, with d/dt E[f(X_t)] = E[L f]."""
-        f = sympy.sympify(f)
+        f = sympy.sympify(f, strict=True)
         x, n = self.coordinates, range(self.dimension)
         return sympy.Add(
             *(self.drift[i] * sympy.diff(f, x[i]) for i in n),
@@ -189,7 +189,7 @@ class FokkerPlanck(Typeset):
 
     def backward_residual(self, u: Any, budget: float | Budget | None = None) -> Expr:
         """d_t u + L u: zero exactly when u solves the backward equation."""
-        u = sympy.sympify(u)
+        u = sympy.sympify(u, strict=True)
         return _reduced(sympy.diff(u, self.time) + self.generator(u), u, Budget.of(budget))
 
     @property
@@ -443,7 +443,7 @@ def _square(given: Any, n: int) -> ImmutableMatrix:
 def _expression(given: Any, what: str) -> Expr:
     if isinstance(given, (str, bytes)):
         raise InvalidEquation(f"the {what} is text: {given!r}; turn it into SymPy with symrg.parse first")
-    value = sympy.sympify(given)
+    value = sympy.sympify(given, strict=True)
     if not isinstance(value, Expr):
         raise InvalidEquation(f"the {what} must be an expression, given {given!r}")
     return value

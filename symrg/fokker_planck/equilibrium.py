@@ -114,7 +114,7 @@ def detailed_balance(
     _check_autonomous(equation)
     x = equation.coordinates
     if parities is not None:
-        chosen = {sympy.sympify(k): v for k, v in parities.items()}
+        chosen = {sympy.sympify(k, strict=True): v for k, v in parities.items()}
         known = {*x, *equation.parameters}
         if stray := [k for k in chosen if k not in known]:
             raise InvalidEquation(f"parities name {stray}, which the equation does not contain")
@@ -231,8 +231,8 @@ def entropy_production(
         InvalidEquation: the irreversible drift moves a coordinate that does not diffuse: the production is infinite.
     """
     budget = Budget.of(budget)
-    p = sympy.sympify(p)
-    chosen = {sympy.sympify(k): v for k, v in (parities or {}).items()}
+    p = sympy.sympify(p, strict=True)
+    chosen = {sympy.sympify(k, strict=True): v for k, v in (parities or {}).items()}
     _, irreversible = _split(equation, chosen)
     moving = [i for i in range(equation.dimension) if equation.diffusion[i, i] != 0]
     resting = [i for i in range(equation.dimension) if i not in moving]
@@ -282,12 +282,12 @@ class GradientFlow(Typeset):
 
     def functional(self, p: Any) -> sympy.Integral:
         """KL(p || p_s), unevaluated."""
-        p = sympy.sympify(p)
+        p = sympy.sympify(p, strict=True)
         return sympy.Integral(p * sympy.log(p / self.stationary), *_limits(self.equation, None))
 
     def velocity(self, p: Any) -> ImmutableMatrix:
         """v^i = - D^ij d_j (delta KL / delta p), n x 1: the current is v^i p."""
-        p = sympy.sympify(p)
+        p = sympy.sympify(p, strict=True)
         x = self.equation.coordinates
         force = sympy.Matrix([p.diff(s) / p - self.stationary.diff(s) / self.stationary for s in x])
         return ImmutableMatrix(-self.equation.diffusion * force)
@@ -295,7 +295,7 @@ class GradientFlow(Typeset):
     def dissipation_density(self, p: Any) -> Expr:
         """p v^i (D^-1)_ij v^j; its integral is - d/dt KL(p || p_s)."""
         v = self.velocity(p)
-        return sympy.sympify(p) * (v.T * self.metric * v)[0]
+        return sympy.sympify(p, strict=True) * (v.T * self.metric * v)[0]
 
     def latex(self) -> str:
         """LaTeX of the flow."""
@@ -436,13 +436,13 @@ def _rest(
 
 
 def _limits(equation: FokkerPlanck, domain: Domain | None) -> tuple[tuple[Symbol, Expr, Expr], ...]:
-    given = {sympy.sympify(k): v for k, v in (domain or {}).items()}
+    given = {sympy.sympify(k, strict=True): v for k, v in (domain or {}).items()}
     if stray := [k for k in given if k not in equation.coordinates]:
         raise InvalidEquation(f"the domain names {stray}, which are no coordinates")
     limits = []
     for s in equation.coordinates:
         a, b = given.get(s, (0, sympy.oo) if s.is_positive else (-sympy.oo, sympy.oo))
-        limits.append((s, sympy.sympify(a), sympy.sympify(b)))
+        limits.append((s, sympy.sympify(a, strict=True), sympy.sympify(b, strict=True)))
     return tuple(limits)
 
 

@@ -111,7 +111,7 @@ def gaussian_solution(
     budget = Budget.of(budget)
     a, b = coefficients(equation)
     n, t = equation.dimension, equation.time
-    start = sympy.sympify(start)
+    start = sympy.sympify(start, strict=True)
     m0 = _equation._column(mean, n)
     c0 = ImmutableMatrix.zeros(n, n) if covariance == 0 else _equation._square(covariance, n)
     s = sympy.Dummy("s", **t._assumptions_orig)

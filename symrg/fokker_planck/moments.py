@@ -32,7 +32,7 @@ class Mean(sympy.Expr):
 
     def __new__(cls, expression: Any, *coordinates: Symbol) -> Mean:
         """Average of `expression` over the coordinates."""
-        return sympy.Expr.__new__(cls, sympy.sympify(expression), sympy.Tuple(*coordinates))
+        return sympy.Expr.__new__(cls, sympy.sympify(expression, strict=True), sympy.Tuple(*coordinates))
 
     @property
     def free_symbols(self) -> set[Symbol]:
@@ -132,7 +132,7 @@ class MomentEquations(Typeset):
         budget = Budget.of(budget)
         if not self.closed:
             raise InvalidEquation(f"the system is open, it needs {list(self.missing)}; see .close()")
-        given = {(k,) if isinstance(k, int) else tuple(k): sympy.sympify(v) for k, v in initial.items()}
+        given = {(k,) if isinstance(k, int) else tuple(k): sympy.sympify(v, strict=True) for k, v in initial.items()}
         if lacking := [k for k, _ in self.rates if k not in given]:
             raise InvalidEquation(f"initial values are missing for the moments {lacking}")
         unknown = [sympy.Dummy(f"m{i}") for i in range(len(self.rates))]

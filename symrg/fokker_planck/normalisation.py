@@ -59,7 +59,7 @@ def integral(weight: Expr, limits: Limits, budget: Budget, factor: Any = 1, assu
     Raises:
         MissingAssumption: whether it is finite depends on the sign of a parameter.
     """
-    factor = sympy.sympify(factor)
+    factor = sympy.sympify(factor, strict=True)
     if factor == 0:
         return sympy.S.Zero
     for k, (s, a, _) in enumerate(limits):

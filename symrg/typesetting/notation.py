@@ -78,7 +78,7 @@ def nonzero_components(
     for index in itertools.product(range(n), repeat=len(places)):
         if symmetric and index[symmetric[0]] > index[symmetric[1]]:
             continue
-        value = sympy.sympify(array[index])
+        value = sympy.sympify(array[index], strict=True)
         if value != 0:
             shown.append((component(symbol, [coordinates[i] for i in index], places), latex(value)))
     return shown

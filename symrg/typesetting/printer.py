@@ -165,7 +165,7 @@ class FieldPrinter(LatexPrinter):
         return inside, beside
 
     def _juxtaposed(self, numbers: Sequence[Any], factors: list[tuple[Expr, Expr]], alone: bool) -> str:
-        parts = [str(self._print(sympy.sympify(n))) for n in numbers]
+        parts = [str(self._print(sympy.sympify(n, strict=True))) for n in numbers]
         total = len(parts) + len(factors)
         for position, (base, exponent) in enumerate(factors):
             last = position == len(factors) - 1

@@ -81,7 +81,7 @@ def pretty(expression: Any, width: int = 100, unicode: bool = True) -> str:
     before = pretty_use_unicode(unicode)
     try:
         settings = {"use_unicode": unicode, "wrap_line": True, "num_columns": width}
-        return str(TerminalPrinter(settings).doprint(sympy.sympify(expression)))
+        return str(TerminalPrinter(settings).doprint(sympy.sympify(expression, strict=True)))
     finally:
         pretty_use_unicode(before)
 
@@ -99,7 +99,7 @@ def equation(left: str, right: Any, width: int = 100) -> str:
     before = pretty_use_unicode(True)
     try:
         printer = TerminalPrinter({"use_unicode": True, "wrap_line": False})
-        form = printer._print(right if isinstance(right, sympy.NDimArray) else sympy.sympify(right))
+        form = printer._print(right if isinstance(right, sympy.NDimArray) else sympy.sympify(right, strict=True))
         beside = prettyForm(*form.left(f"{left} = "))
         if beside.width() <= width:
             return str(beside)

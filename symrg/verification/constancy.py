@@ -90,7 +90,7 @@ def _pieces(ends: list[sp.Expr], x: sp.Symbol) -> Iterator[tuple[sp.Expr, sp.Exp
 
 
 def _candidates(low: sp.Expr, high: sp.Expr) -> Iterator[sp.Expr]:
-    inside = [sp.sympify(p) for p in _PLACES if low < p < high]
+    inside = [sp.sympify(p, strict=True) for p in _PLACES if low < p < high]
     yield from inside
     if low.is_finite and high.is_finite:
         yield (low + high) / 2
