@@ -66,19 +66,24 @@ class _Limit:
 
 
 class _Watcher:
-    """One daemon thread that raises `_Expired` in threads whose limit has passed."""
+    """One daemon thread that raises `_Expired` in threads whose limit has passed.
+
+    Watched threads take the bare lock: `with` on it can't be interrupted between taking it and the block that gives it
+    back. The condition's own `__enter__` is Python code, and an expiry that struck there would keep the lock for ever.
+    """
 
     def __init__(self) -> None:
         self._reset()
 
     def _reset(self) -> None:
-        self._condition = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._condition = threading.Condition(self._lock)
         self._queue: list[tuple[float, int, _Limit]] = []
         self._order = itertools.count()
         self._running = False
 
     def add(self, limit: _Limit) -> None:
-        with self._condition:
+        with self._lock:
             heapq.heappush(self._queue, (limit.deadline, next(self._order), limit))
             if not self._running:
                 self._running = True
@@ -89,7 +94,7 @@ class _Watcher:
 
     def cancel(self, limit: _Limit) -> None:
         """After this returns, no exception for `limit` is pending or will come."""
-        with self._condition:
+        with self._lock:
             if not limit.done:
                 limit.done = True
                 if time.monotonic() >= limit.deadline and limit.thread not in _shielded:
@@ -115,7 +120,7 @@ class _Watcher:
     def expired(self, thread: int) -> bool:
         """Whether the time of some call in a thread is up."""
         now = time.monotonic()
-        with self._condition:
+        with self._lock:
             return any(x.thread == thread and not x.done and now >= x.deadline for _, _, x in self._queue)
 
 
@@ -154,12 +159,12 @@ def uninterrupted() -> Iterator[None]:
     ask `check_time` now and then.
     """
     thread = threading.get_ident()
-    with _watcher._condition:  # whatever the watcher has begun to raise arrives before the condition is free
+    with _watcher._lock:  # whatever the watcher has begun to raise arrives before the condition is free
         _shielded[thread] = _shielded.get(thread, 0) + 1
     try:
         yield
     finally:
-        with _watcher._condition:
+        with _watcher._lock:
             _shielded[thread] -= 1
             if not _shielded[thread]:
                 del _shielded[thread]
@@ -193,6 +198,8 @@ def within(seconds: float, function: Callable[..., T], *args: Any, **kwargs: Any
         # a C library whose callback was interrupted reports "a result with an exception set"
         if isinstance(error, SystemError) and not _caused_by_expiry(error):
             raise
+        if limit.thread not in _shielded:
+            check_time()  # an outer limit that has passed too isn't kept waiting for the watcher's next turn
         raise OutOfTime(f"{getattr(function, '__name__', 'the call')} took longer than {seconds:.3g} s") from None
 
 

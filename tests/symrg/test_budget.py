@@ -137,3 +137,32 @@ def test_other_system_errors_pass():
 
     with pytest.raises(SystemError):
         within(5, broken)
+
+
+STRESS = """
+import time
+from symrg.budget import OutOfTime, within
+
+def inner():
+    while True:
+        try:
+            within(1e-4, lambda: sum(range(2000)))
+        except OutOfTime:
+            pass
+
+count, end = 0, time.monotonic() + 3
+while time.monotonic() < end:
+    try:
+        within(7e-4, inner)
+    except OutOfTime:
+        count += 1
+print(count)
+"""
+
+
+def test_expiries_that_strike_anywhere_leave_no_lock_held_and_no_outer_limit_waiting():
+    # as the watched thread took and gave back the watcher's lock, an expiry between the two kept it for ever;
+    # and where an inner call took the outer one's expiry for its own, the outer one waited for the next turn
+    done = subprocess.run([sys.executable, "-c", STRESS], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 60
