@@ -127,7 +127,8 @@ def _claim(verdict: Verdict) -> dict[str, Any]:
         entry["correction"] = str(verdict.correction)
     reading = Reading.of(claim)
     ball = next((e for e in verdict.witnesses if e.kind == "ball"), None)
-    if ball is None or claim.order is not None or reading.functions or claim.relation in (":=", "~"):
+    abstract = bool(reading.functions or reading.noncommuting)
+    if ball is None or claim.order is not None or abstract or claim.relation in (":=", "~"):
         entry["note"] = "recorded, not to be checked again: there are no points"
         return entry
     names: dict[sp.Basic, str] = {s: f"v{k}" for k, s in enumerate(reading.symbols)}

@@ -24,7 +24,7 @@ def where_it_holds(reading: Reading, budget: Budget) -> tuple[Any, ...] | None:
     Returns:
         Conditions to add, relationals or memberships.
     """
-    if reading.functions or reading.claim.order is not None:
+    if reading.functions or reading.noncommuting or reading.claim.order is not None:
         return None
     symbols = [s for s in reading.symbols if isinstance(s, sp.Symbol)]
     trials = [dict.fromkeys(symbols, kind) for kind in _KINDS] if len(symbols) > 1 else []

@@ -90,6 +90,8 @@ def _exactly(expr: sp.Expr, point: Point) -> sp.Rational | None:
     if not expr.free_symbols <= set(point.exact) or sp.count_ops(expr) > 200:
         return None
     value = expr.xreplace(point.exact)
+    if not value.is_Rational and value.is_algebraic:
+        value = sp.expand(value)  # roots that cancel
     return value if value.is_Rational else None
 
 

@@ -19,7 +19,8 @@ from sympy.core.relational import Relational
 from symrg.budget import Budget, Declined, OutOfTime, within
 from symrg.verification.instances import instances
 from symrg.verification.landmarks import landmarks
-from symrg.verification.points import Domain, Values, changes_of_form
+from symrg.verification.places import changes_of_form, single_values, vanishes_at
+from symrg.verification.points import Domain, Values, unmet
 from symrg.verification.reading import Reading
 from symrg.verification.witness import Evidence, Outcome, shown, undecided
 
@@ -58,7 +59,7 @@ class FloatingWitness:
             return undecided(self, "the expression is nested too deeply")
 
     def _examine(self, reading: Reading, budget: Budget) -> Evidence:
-        if not reading.functions:
+        if not reading.functions and not reading.noncommuting:
             return self._compare(reading, "", budget)
         found = [self._compare(concrete, f"with {text}: ", budget) for text, concrete in instances(reading, self.seed)]
         for evidence in found:
@@ -74,10 +75,12 @@ class FloatingWitness:
         hard = any(s.has(sp.Integral, sp.Sum, sp.Product) for s in sides)
         low, high = (_LOW_HARD, _HIGH_HARD) if hard else (_LOW, _HIGH)
         domain = Domain.of(reading, self.seed)
-        points = domain.points(5 if hard else self.count, changes_of_form(list(sides)), moderate=hard)
+        singles = single_values(list(sides))
+        points = domain.points(5 if hard else self.count, changes_of_form(list(sides)), hard, singles)
+        unseen = unmet(singles, points, domain)
         done, worst = 0, mpmath.mpf(0)
         declined = ""
-        for values in points[: 6 if hard else 60]:
+        for values in _chosen(points, singles, 6 if hard else 60):
             for element, (lhs, rhs) in enumerate(reading.pairs):
                 if budget.remaining < 0.05:
                     break
@@ -103,11 +106,19 @@ class FloatingWitness:
                     )
                 done += 1
                 worst = max(worst, tolerance)
+        if unseen:
+            return undecided(self, f"no point was found at which {unseen[0]} = 0, where a case of its own applies")
         least = 1 if not reading.symbols else 3 if hard else 6
         if done < least * len(reading.pairs):
             return undecided(self, f"only {done} points could be evaluated" + (f": {declined}" if declined else ""))
         text = f"{prefix}both sides agree at {done} points within {mpmath.nstr(worst, 2)}, seed {self.seed}"
         return Evidence(self.name, self.kind, Outcome.HOLDS, (text,))
+
+
+def _chosen(points: list[Values], singles: tuple[sp.Expr, ...], most: int) -> list[Values]:
+    """At most so many points, among them those at which a case of its own applies."""
+    special = [p for p in points[most:] if any(vanishes_at(g, p) for g in singles)]
+    return points[:most] + special
 
 
 def _difference(lhs: sp.Expr, rhs: sp.Expr, values: Values, low: int, high: int) -> tuple[Any, Any] | None:

@@ -1,7 +1,8 @@
-"""Concrete functions in the place of undefined ones.
+"""Concrete functions in the place of undefined ones, and matrices in the place of symbols that don't commute.
 
 A claim about any function f holds for every concrete one, so a concrete one for which it fails refutes it. The test
-functions are entire; some fall off at infinity, some take complex values where the declared function may.
+functions are entire; some fall off at infinity, some take complex values where the declared function may. In the same
+way a claim about elements that don't commute holds for all square matrices.
 """
 
 from __future__ import annotations
@@ -12,11 +13,18 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from symrg.verification.reading import Reading
+from symrg.budget import Declined
+from symrg.verification.reading import Reading, evaluated
 
 
 def instances(reading: Reading, seed: int, count: int = 4) -> list[tuple[str, Reading]]:
-    """Readings in which every undefined function is a concrete one, each with a text that says which."""
+    """Readings in which everything undefined is something concrete, each with a text that says what.
+
+    Raises:
+        Declined: symbols that don't commute stand in something other than sums, products and whole powers.
+    """
+    if reading.noncommuting:
+        return _matrices(reading, seed)
     draw = random.Random(seed)
     found = []
     for turn in range(count):
@@ -31,6 +39,44 @@ def instances(reading: Reading, seed: int, count: int = 4) -> list[tuple[str, Re
         text = ", ".join(f"{f}({', '.join(map(str, g.variables))}) = {g.expr}" for (f, _), g in chosen.items())
         found.append((text, Reading(reading.claim, pairs, conditions)))
     return found
+
+
+def _matrices(reading: Reading, seed: int) -> list[tuple[str, Reading]]:
+    """Readings, entry by entry, with matrices of small whole numbers for the symbols that don't commute."""
+    draw = random.Random(seed)
+    found = []
+    for size in (2, 2, 3, 3):
+        chosen = {}
+        for symbol in reading.noncommuting:
+            entries = [draw.randrange(-4, 5) for _ in range(size * size)]
+            own = sp.Matrix(size, size, entries)
+            if getattr(symbol, "is_hermitian", None):
+                own = own + own.T
+            chosen[symbol] = own + (size * 9 + draw.randrange(5)) * sp.eye(size)  # invertible: the diagonal dominates
+        pairs: list[tuple[sp.Expr, sp.Expr]] = []
+        for lhs, rhs in reading.pairs:
+            left, right = (_represented(evaluated(side), chosen, size) for side in (lhs, rhs))
+            pairs += zip(list(left), list(right))
+        text = ", ".join(f"{s} = {m.tolist()}" for s, m in chosen.items())
+        found.append((text, Reading(reading.claim, tuple(pairs), reading.conditions)))
+    return found
+
+
+def _represented(expr: sp.Expr, chosen: dict[Any, Any], size: int) -> Any:
+    """The matrix that an expression is, when its symbols that don't commute are matrices."""
+    if expr.is_commutative:
+        return expr * sp.eye(size)
+    if expr in chosen:
+        return chosen[expr]
+    if isinstance(expr, sp.Add | sp.Mul):
+        parts = [_represented(a, chosen, size) for a in expr.args]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part if isinstance(expr, sp.Add) else total * part
+        return total
+    if isinstance(expr, sp.Pow) and expr.exp.is_Integer and abs(expr.exp) <= 20:
+        return _represented(expr.base, chosen, size) ** int(expr.exp)
+    raise Declined(f"{str(expr)[:60]} isn't a sum, product or whole power of symbols that don't commute")
 
 
 def _put(expr: Any, chosen: dict[Any, sp.Lambda]) -> Any:

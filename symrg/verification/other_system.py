@@ -55,6 +55,8 @@ class MaximaWitness:
             return undecided(self, "not available: Maxima isn't installed")
         if reading.relation != "==" or reading.claim.order is not None:
             return undecided(self, "only equations are examined")
+        if reading.noncommuting:
+            return undecided(self, "Maxima isn't asked about symbols that don't commute")
         try:
             script = script_for(reading)
         except Declined as reason:

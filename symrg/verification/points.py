@@ -11,32 +11,22 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
-from flint import ctx, fmpz_poly
 from sympy.core.relational import Relational
 
 from symrg.budget import Declined
-from symrg.verification.enclosure import Evaluate, Point, at, enclose, truth
-from symrg.verification.reading import Reading, tame
+from symrg.verification.enclosure import at, enclose, truth
+from symrg.verification.places import Values, changes_of_form, exact_zeros, vanishes_at, zeros
+from symrg.verification.precision import precision
+from symrg.verification.reading import Reading
 
-Values = dict[sp.Basic, sp.Expr]
+__all__ = ["Domain", "Values", "changes_of_form", "precision", "zeros"]
+
 _STEPS = (1, 12, 34)  # distances from an edge, as powers of ten
 _TRIES = 60  # a point
-
-
-@contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """Work at this many bits, then as before."""
-    before = ctx.prec
-    ctx.prec = max(int(bits), 32)
-    try:
-        yield
-    finally:
-        ctx.prec = before
 
 
 @dataclass
@@ -87,13 +77,20 @@ class Domain:
             point = at(values)
             return all(test(point) is True for test in self.tests)
 
-    def points(self, count: int, places: tuple[sp.Expr, ...] = (), moderate: bool = False) -> list[Values]:
+    def points(
+        self,
+        count: int,
+        places: tuple[sp.Expr, ...] = (),
+        moderate: bool = False,
+        singles: tuple[sp.Expr, ...] = (),
+    ) -> list[Values]:
         """Up to `count` points of the bulk and the edges, then those around `places`, where an expression changes form.
 
         Args:
             count: how many points of the first sort.
             places: expressions that vanish where something changes.
             moderate: keep to sizes at which integrals are quick.
+            singles: expressions whose single zeros have a case of their own.
 
         Returns:
             Distinct points; none where the domain wasn't met.
@@ -116,11 +113,44 @@ class Domain:
         for values in self._consecutive(list(found.values())[:2]):
             if self._accept(values):
                 found.setdefault(tuple(values.values()), values)
-        for base in list(found.values())[:3]:
+        drawn = list(found.values())
+        for base in drawn[:3]:
             for values in self._around(places, base):
                 if self._accept(values):
                     found.setdefault(tuple(values.values()), values)
+        for gap in singles:
+            for values in itertools.islice(self._on(gap, drawn), 3):
+                found.setdefault(tuple(values.values()), values)
         return list(found.values())
+
+    def _on(self, gap: sp.Expr, bases: list[Values]) -> Iterator[Values]:
+        """Points at which an expression vanishes exactly."""
+        small = [{s: _small(s, v, k) for s, v in base.items()} for k, base in enumerate(bases[:6])]
+        tried: set[Any] = set()
+        for base in [*bases[:8], *small]:
+            for symbol in self.symbols:
+                if symbol not in gap.free_symbols or not (symbol in self.real or symbol.is_integer):
+                    continue
+                others = {s: v for s, v in base.items() if s != symbol}
+                key = (symbol, *((s, v) for s, v in others.items() if s in gap.free_symbols))
+                if key in tried:
+                    continue
+                tried.add(key)
+                for root in exact_zeros(gap, symbol, others, patient=True)[0][:6]:
+                    values = {s: (root if s == symbol else v) for s, v in base.items()}
+                    if vanishes_at(gap, values) and self._accept(values):
+                        yield values
+
+    def misses(self, gap: sp.Expr) -> bool:
+        """Whether an expression in one symbol vanishes nowhere in the domain, all its zeros being known."""
+        if len(gap.free_symbols) != 1:
+            return False
+        (symbol,) = gap.free_symbols
+        if not (symbol in self.real or symbol.is_integer):
+            return False
+        roots, complete = exact_zeros(gap, symbol, {})
+        own = Domain((symbol,), tuple(c for c in self.conditions if c.free_symbols <= {symbol}), self.seed)
+        return complete and not any(own.allows({symbol: r}) for r in roots)
 
     def _accept(self, values: Values) -> bool:
         self.tried += 1
@@ -322,7 +352,7 @@ class Domain:
             for place in places:
                 if symbol in place.free_symbols and place.free_symbols <= set(base):
                     for target in _targets(place, base):
-                        ends |= set(zeros(target, symbol, others))
+                        ends |= set(exact_zeros(target, symbol, others)[0])
             marks = sorted(ends)[:40]
             chosen: list[Any] = list(marks)
             chosen += [(a + b) / 2 for a, b in itertools.pairwise(marks)]
@@ -334,6 +364,19 @@ class Domain:
                 if symbol.is_integer:
                     value = sp.floor(value)
                 yield {s: (value if s == symbol else v) for s, v in base.items()}
+
+
+def unmet(singles: tuple[sp.Expr, ...], points: list[Values], domain: Domain) -> list[sp.Expr]:
+    """Those of the expressions of `single_values` that vanish at none of the points, and may vanish in the domain."""
+    return [g for g in singles if not any(vanishes_at(g, p) for p in points) and not domain.misses(g)]
+
+
+def _small(symbol: sp.Basic, value: sp.Expr, turn: int) -> sp.Expr:
+    """A simple value of modest size with the sign of another, for a real symbol."""
+    if not value.is_extended_real or value == 0:
+        return value
+    size = sp.Integer(1 + turn % 3) if symbol.is_integer else sp.Rational(3, (5, 13, 4, 29, 2, 7)[turn % 6])
+    return size if value > 0 else -size
 
 
 def _middle(a: Any, b: Any) -> Any:
@@ -393,106 +436,3 @@ def _targets(place: sp.Expr, base: Values) -> list[sp.Expr]:
     except (Declined, TypeError, ValueError, OverflowError):
         return []
     return [inner - n, inner - n - 1]
-
-
-def changes_of_form(exprs: list[sp.Basic]) -> tuple[sp.Expr, ...]:
-    """Expressions that vanish where one of `exprs` changes its form; a floor stands for its own jumps."""
-    found: dict[sp.Expr, None] = {}
-    for expr in exprs:
-        bound = {limit[0] for node in expr.atoms(sp.Integral, sp.Sum, sp.Product) for limit in node.limits}
-        for node in sp.preorder_traversal(expr):
-            if isinstance(node, Relational):
-                new = [node.lhs - node.rhs]
-            elif isinstance(node, sp.Abs | sp.sign | sp.Heaviside | sp.DiracDelta | sp.arg):
-                new = [node.args[0]]
-            elif isinstance(node, sp.Max | sp.Min):
-                new = [a - b for a, b in itertools.combinations(node.args, 2)]
-            elif isinstance(node, sp.Mod):
-                new = [sp.floor(node.args[0] / node.args[1], evaluate=False)]
-            elif isinstance(node, sp.KroneckerDelta):
-                new = [node.args[0] - node.args[1]]
-            elif isinstance(node, sp.floor | sp.ceiling | sp.frac):
-                new = [sp.floor(node.args[0], evaluate=False)]
-            elif isinstance(node, sp.log) or (isinstance(node, sp.Pow) and not node.exp.is_integer):
-                new = [node.args[0]]
-            else:
-                continue
-            for gap in new:
-                if gap.free_symbols and not gap.free_symbols & bound and not gap.has(sp.oo):
-                    found[gap] = None
-    return tuple(found)
-
-
-def zeros(gap: sp.Expr, symbol: sp.Basic, values: Values) -> list[sp.Rational]:
-    """Real zeros of an expression in one symbol, as rationals to 60 digits or exact; not every zero need be found."""
-    expr = gap.xreplace(values)
-    if symbol not in expr.free_symbols or not tame(expr):
-        return []
-    try:
-        poly = sp.Poly(expr, symbol)
-        if poly.degree() > 30 or not all(c.is_Rational for c in poly.all_coeffs()):
-            raise sp.PolynomialError
-    except (sp.PolynomialError, sp.CoercionFailed):
-        numerator = sp.fraction(sp.together(expr))[0] if expr.is_rational_function(symbol) else None
-        if numerator is not None and numerator.is_polynomial(symbol) and numerator != expr:
-            return zeros(numerator, symbol, {})
-        return _sign_changes(expr, symbol)
-    if poly.degree() == 1:
-        a, b = poly.all_coeffs()
-        return [-b / a]
-    _, cleared = poly.clear_denoms()
-    found: list[sp.Rational] = []
-    with precision(220):
-        for root, _ in fmpz_poly([int(c) for c in reversed(cleared.all_coeffs())]).complex_roots():
-            if root.imag.is_zero() or root.imag.contains(0):
-                found.append(_nearest(root.real, poly))
-    return sorted(set(found))
-
-
-def _nearest(ball: Any, poly: sp.Poly) -> sp.Rational:
-    """The rational that a ball holds if it is a simple one and a root, else the middle of the ball."""
-    man, exp = ball.mid().man_exp()
-    middle = sp.Rational(int(man)) * sp.Integer(2) ** int(exp)
-    for bound in (1, 1000, 10**9, 10**25):
-        guess = middle.limit_denominator(bound)
-        if poly.eval(guess) == 0:
-            return guess
-    return middle
-
-
-_GRID = [sp.Rational(k, 8) for k in range(-40, 41)] + [
-    s * sp.Integer(10) ** k for s in (-1, 1) for k in (-12, -8, -5, -3, -2, 1, 2, 3, 5, 8)
-]
-
-
-def _sign_changes(expr: sp.Expr, symbol: sp.Basic) -> list[sp.Rational]:
-    """Zeros of any real expression between the points of a grid at which its sign differs."""
-    try:
-        function = enclose(expr)
-    except Declined:
-        return []
-    found = []
-    with precision(200):
-        grid = [(x, _sign(function, symbol, x)) for x in sorted(_GRID)]
-        found += [x for x, s in grid if s == 0]
-        for (a, left), (b, right) in itertools.pairwise(grid):
-            if left is None or right is None or left * right >= 0:
-                continue
-            for _ in range(130):
-                middle = (a + b) / 2
-                sign = _sign(function, symbol, middle)
-                if not sign:
-                    a = b = middle
-                    break
-                a, b = (middle, b) if sign == left else (a, middle)
-            found.append((a + b) / 2)
-    return found
-
-
-def _sign(function: Evaluate, symbol: sp.Basic, x: sp.Rational) -> int | None:
-    value = function(Point({symbol: at({symbol: x}).values[symbol]}, {symbol: x}))
-    if not value.is_finite() or not value.imag.contains(0):
-        return None
-    if value.real > 0:
-        return 1
-    return -1 if value.real < 0 else 0 if value.is_zero() else None

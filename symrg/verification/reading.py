@@ -57,6 +57,11 @@ class Reading:
         return tuple(sorted((s for s in free if s not in labels | inside), key=str))
 
     @cached_property
+    def noncommuting(self) -> tuple[sp.Basic, ...]:
+        """Symbols that don't commute, by name: a claim about them speaks of the elements of any algebra."""
+        return tuple(s for s in self.symbols if s.is_commutative is False)
+
+    @cached_property
     def functions(self) -> tuple[Any, ...]:
         """Undefined functions that occur, by name."""
         parts = [side for pair in self.pairs for side in pair] + list(self.conditions)

@@ -47,7 +47,11 @@ class Correction:
 
 def proposals(reading: Reading, budget: Budget) -> Iterator[Correction]:
     """Right sides that agree with the left side at points, the nearest to the printed one first."""
-    if reading.relation != "==" or not all(tame(side) for pair in reading.pairs for side in pair):
+    if (
+        reading.relation != "=="
+        or reading.noncommuting
+        or not all(tame(side) for pair in reading.pairs for side in pair)
+    ):
         return
     claim = reading.claim
     if claim.order is not None:

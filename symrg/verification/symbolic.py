@@ -63,6 +63,9 @@ class SymbolicWitness:
             return None
         if residual == 0:
             return ["the sides combine to 0"]
+        if reading.noncommuting:  # the other routes take the order of factors for granted
+            new = budget.attempt("expand", lambda: bounded_expand(bounded_expand(residual.doit())))
+            return ["expand, with the order of factors kept: 0"] if new == 0 else None
         for how, form in self._forms(residual, reading, budget):
             share = Budget(max(0.75 * budget.remaining, 0.01))
             steps = reduce_to_zero(form, share, self.only)
