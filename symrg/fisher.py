@@ -1,23 +1,21 @@
-"""The Fisher metric of a model: closed form, numbers with an error, and what the data cannot see.
+"""The Fisher metric of a model in closed form, and what the data cannot see.
 
 Sources: Fisher 1925; Bartlett 1953; Rothenberg, Econometrica 39 (1971), for identifiability.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import mpmath
 import sympy
 
-from symrg.budget import Budget, Declined
-from symrg.errors import Disagreement, InvalidModel, IrregularModel, NoClosedForm
+from symrg.budget import Budget
+from symrg.errors import Disagreement, IrregularModel, NoClosedForm
 from symrg.expectation import gaussian
 from symrg.expectation.confirm import differing_points, moments
-from symrg.expectation.density import KINKED, Density, kinks_of, score_of
-from symrg.expectation.interior import Mass, Point, symbol_value
+from symrg.expectation.density import KINKED, kinks_of, score_of
+from symrg.expectation.interior import Point
 from symrg.expectation.line import smooth_branch
 from symrg.expectation.numeric import NumericFailure, number
 from symrg.expectation.special import differentiate
@@ -26,21 +24,6 @@ from symrg.expectation.tidy import is_closed, tidy
 if TYPE_CHECKING:
     from symrg.expectation import Engine
     from symrg.model import StatisticalModel
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A numerical matrix with its error.
-
-    Attributes:
-        value: Matrix of Floats.
-        error: a bound for each entry, of the same shape.
-        kind: "rigorous", "quadrature" or "monte carlo".
-    """
-
-    value: sympy.ImmutableMatrix
-    error: sympy.ImmutableMatrix
-    kind: str
 
 
 def require_fixed_support(model: StatisticalModel) -> None:
@@ -270,67 +253,6 @@ def check_score(model: StatisticalModel, points: Sequence[Point]) -> None:
                     f"{ {str(k): float(v) for k, v in point.items()} }"
                 )
         return
-
-
-def fisher_metric_at(model: StatisticalModel, values: Mapping[Any, Any], digits: int, budget: Budget) -> Estimate:
-    """Numbers; see `StatisticalModel.fisher_metric_at`."""
-    require_fixed_support(model)
-    named = {s.name: s for s in model.symbols}
-    point: Point = {}
-    for key, value in values.items():
-        symbol = key if isinstance(key, sympy.Symbol) else named.get(str(key))
-        if symbol not in model.symbols:
-            raise InvalidModel(f"{key} is neither a parameter nor a constant of the model: {list(model.symbols)}")
-        point[symbol] = sympy.Rational(str(value)) if isinstance(value, float) else symbol_value(value)
-    missing = [s for s in model.symbols if s not in point]
-    if missing:
-        raise InvalidModel(f"no values given for {missing}")
-    density = model._density
-    if not density.allows(point):
-        raise InvalidModel(f"the point {point} is outside the parameter space of the model")
-    for symbol, value in point.items():
-        if (symbol.is_positive and not value > 0) or (symbol.is_negative and not value < 0):
-            raise InvalidModel(f"{symbol} = {value} contradicts the assumption on {symbol}")
-    size = model.dimension
-    precise = digits if _affordable(density, digits) else 0
-    with mpmath.workdps(max(digits, 15) + 12):
-        moments_found = None
-        if precise:
-            moments_found = budget.attempt(
-                f"quadrature to {digits} digits", _settled_moments, model, point, digits, share=0.6
-            )
-        if moments_found is None:
-            precise = 0
-            moments_found = budget.attempt("quadrature in machine floats", _settled_moments, model, point, 0)
-        if moments_found is None:
-            mass = Mass(density).at(point) if budget.remaining > 0 else None
-            tried = "; ".join(map(str, budget.attempts))
-            raise InvalidModel(
-                f"the model has no density that can be integrated at {point} within {budget.seconds:g} s "
-                f"(mass {mass}; tried: {tried}); give a larger budget, or check the point"
-            )
-        _, products, slack = moments_found
-        kind = "quadrature"
-        if precise == 0 and len(density.axes) > 3 and len(density.factors()) == 1:
-            kind = "monte carlo"
-        value = sympy.Matrix(size, size, lambda i, j: sympy.Float(products[i][j], digits))
-        rounding = 10.0 ** (-digits) if precise else 1e-7
-        error = sympy.Matrix(
-            size, size, lambda i, j: sympy.Float(slack[i][j] + rounding * abs(float(products[i][j])), 6)
-        )
-    return Estimate(sympy.ImmutableMatrix(value), sympy.ImmutableMatrix(error), kind)
-
-
-def _settled_moments(model: StatisticalModel, point: Point, digits: int) -> Any:
-    try:
-        return score_moments(model, point, digits)
-    except NumericFailure as e:
-        raise Declined(str(e)) from None
-
-
-def _affordable(density: Density, digits: int) -> bool:
-    """Whether high-precision quadrature is affordable: up to two coupled coordinates."""
-    return all(len(part.axes) <= (2 if digits <= 20 else 1) for part in density.factors())
 
 
 # ---- what the data cannot see ----------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from symrg.typesetting import Typeset, latex
 if TYPE_CHECKING:
     from symrg.expectation import Engine
     from symrg.expectation.density import Density
-    from symrg.fisher import Estimate
+    from symrg.fisher_numeric import Estimate
 
 Seconds = float | Budget | None
 
@@ -255,7 +255,7 @@ class StatisticalModel(Typeset):
         return self._memory["fisher"]
 
     def fisher_metric_at(self, values: Mapping[Any, Any], digits: int = 15, budget: Seconds = None) -> Estimate:
-        """The Fisher metric at a point, by quadrature; always an answer.
+        """The Fisher metric at a point, proven by ball arithmetic where it can be; always an answer.
 
         Args:
             values: of all parameters and constants.
@@ -263,14 +263,15 @@ class StatisticalModel(Typeset):
             budget: seconds for the whole call.
 
         Returns:
-            Estimate with `.value` (Matrix of Floats), `.error` (a bound for each entry) and `.kind` ("rigorous",
-            "quadrature" or "monte carlo").
+            Estimate with `.value` (Matrix of Floats), `.error` (a bound for each entry) and `.kind`: "rigorous" (the
+            bound is proven), "quadrature" (it is estimated by refinement) or "monte carlo" (four standard errors).
 
         Raises:
             IrregularModel: the support moves with a parameter.
+            ImproperDensity: the density is shown not to integrate to one at the point.
             InvalidModel: a value is missing, or the point is outside the parameter space.
         """
-        from symrg.fisher import fisher_metric_at
+        from symrg.fisher_numeric import fisher_metric_at
 
         return fisher_metric_at(self, values, digits, Budget.of(budget))
 

@@ -9,6 +9,9 @@ from sympy import S
 from sympy.polys.polyerrors import BasePolynomialError
 
 from symrg.budget import OutOfTime, within
+from symrg.expectation.numeric import number
+from symrg.kernel_fractions import bessel_ratios, complemented, hyperbolic_form, partial_fractions, reciprocal_form
+from symrg.radicals import rational_in_roots
 from symrg.short_form import by_kernels, normal_form
 
 DEBRIS = (
@@ -121,7 +124,7 @@ def tidy(expression: sympy.Expr, seconds: float = 2.0) -> sympy.Expr:
         return sympy.nsimplify(expression) if expression.is_Float else _radical(expression)
     best = expression
 
-    def offer(form: Callable[[sympy.Expr], sympy.Expr], start: sympy.Expr) -> sympy.Expr:
+    def offer(form: Callable[[sympy.Expr], sympy.Expr], start: sympy.Expr, forced: bool = False) -> sympy.Expr:
         nonlocal best
         try:
             value = within(seconds, form, start)
@@ -129,7 +132,7 @@ def tidy(expression: sympy.Expr, seconds: float = 2.0) -> sympy.Expr:
             return start
         except (AttributeError, ArithmeticError, LookupError):
             return start
-        if value.has(S.NaN, S.ComplexInfinity):
+        if value.has(S.NaN, S.ComplexInfinity) or (forced and not _agrees(value, expression)):
             return start
         if cost(value) < cost(best):
             best = value
@@ -149,8 +152,25 @@ def tidy(expression: sympy.Expr, seconds: float = 2.0) -> sympy.Expr:
     if cost(best) > _SHORT:
         offer(by_kernels, best)
         if best.has(sympy.Pow):
-            offer(lambda e: normal_form(_joined_roots(e)), best)
+            offer(lambda e: normal_form(_joined_roots(e)), best, forced=True)
+            for form in (rational_in_roots, partial_fractions):
+                offer(form, best, forced=True)
+        if best.has(sympy.exp):
+            offer(hyperbolic_form, best, forced=True)
+        if best.has(sympy.erf):
+            offer(complemented, offer(reciprocal_form, best))
+        if best.has(sympy.besseli, sympy.besselk):
+            offer(bessel_ratios, best)
     return best
+
+
+def _agrees(value: sympy.Expr, expression: sympy.Expr) -> bool:
+    """Whether two forms agree at a point of small positive numbers, where both are real there."""
+    symbols = sorted(value.free_symbols | expression.free_symbols, key=lambda s: (s.name, str(s)))
+    point = {s: S(3) + k if s.is_integer else S(29 + 8 * k) / (97 + k) for k, s in enumerate(symbols)}
+    point = {s: -v if s.is_negative else v for s, v in point.items()}
+    left, right = number(value, point), number(expression, point)
+    return left != left or right != right or abs(left - right) <= 1e-7 * (abs(right) + 1e-9)
 
 
 def _joined_roots(expression: sympy.Expr) -> sympy.Expr:
