@@ -8,11 +8,13 @@ from symrg.erg.field import (
     rational_cutoff,
     sharpening_cutoff,
 )
+from symrg.erg.functional_statements import FunctionalStatement
 from symrg.erg.polchinski import DerivedFlow, PolchinskiFlow, PrintedForm
 from symrg.erg.wegner_morris import WegnerMorrisFlow
 
 __all__ = [
     "DerivedFlow",
+    "FunctionalStatement",
     "LatticeModes",
     "PolchinskiFlow",
     "PrintedForm",

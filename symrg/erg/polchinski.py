@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sympy import (
     Add,
@@ -41,6 +42,9 @@ from symrg.erg.wegner_morris import WegnerMorrisFlow, independent_derivatives
 from symrg.errors import InvalidEquation, SymrgError
 from symrg.fokker_planck import FokkerPlanck
 from symrg.typesetting import Typeset, latex
+
+if TYPE_CHECKING:
+    from symrg.erg.functional_statements import FunctionalStatement
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,9 @@ class PolchinskiFlow(Typeset):
         Raises:
             SymrgError: the conditions have no solution (they always have one for a symmetric covariance).
         """
+        return _derived(self)
+
+    def _continuity(self) -> DerivedFlow:
         n = len(self.modes)
         action = Function("S", real=True)(*self.modes)
         _, first, second = independent_derivatives(action, self.modes)
@@ -264,6 +271,16 @@ class PolchinskiFlow(Typeset):
             raise SymrgError("the printed form does not match the flow with constant factors")
         return PrintedForm(regulator, potential, simplify(solutions[0][x]), simplify(solutions[0][y]))
 
+    def functional(self, notation: Literal["momentum", "position"] = "momentum") -> tuple[FunctionalStatement, ...]:
+        """(4) and (6)-(11) with functional derivatives and integrals; each becomes a claim on this flow's modes.
+
+        Args:
+            notation: "momentum" for kernels C(p^2), which a claim needs diagonal; "position" for C(x, y).
+        """
+        from symrg.erg.functional_statements import polchinski_statements
+
+        return polchinski_statements(self, notation)
+
     def convolution(self, interaction: Any, start: Any, end: Any) -> Expr:
         """exp(-S_int) at the scale `end`, from S_int at the higher scale `start`: an exact Gaussian average.
 
@@ -312,6 +329,11 @@ class PolchinskiFlow(Typeset):
             r" + \frac{1}{2} \mathrm{tr}\, C^{-1} \dot C,\quad"
             rf" C = {latex(self.covariance)}"
         )
+
+
+@lru_cache(maxsize=64)
+def _derived(flow: PolchinskiFlow) -> DerivedFlow:
+    return flow._continuity()
 
 
 def _coefficients(expression: Expr, modes: Sequence[Symbol]) -> list[Expr]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sympy import Add, Derivative, Expr, ImmutableMatrix, Symbol, diff, exp, log, sympify
 from sympy.core.function import AppliedUndef
@@ -20,6 +20,9 @@ from symrg.erg.field import as_matrix, as_modes, require_symmetric
 from symrg.errors import InvalidEquation
 from symrg.fokker_planck import FokkerPlanck
 from symrg.typesetting import Typeset, latex
+
+if TYPE_CHECKING:
+    from symrg.erg.functional_statements import FunctionalStatement
 
 
 @dataclass(frozen=True, init=False)
@@ -112,6 +115,16 @@ class WegnerMorrisFlow(Typeset):
         to_scale = {self.time: -log(self.scale)}
         right = self.fokker_planck().rhs(density.subs(self.scale, exp(-self.time))).subs(to_scale)
         return -self.scale * diff(density, self.scale) - right
+
+    def functional(self, notation: Literal["momentum", "position"] = "position") -> tuple[FunctionalStatement, ...]:
+        """The flow with functional derivatives and integrals; each statement becomes a claim on this flow's modes.
+
+        Args:
+            notation: "position" for C(x, y); "momentum" for C(p^2), which a claim needs diagonal and free of the field.
+        """
+        from symrg.erg.functional_statements import wegner_morris_statements
+
+        return wegner_morris_statements(self, notation)
 
     def latex(self) -> str:
         """The flow in divergence form, with the regulator and the seed written out."""
