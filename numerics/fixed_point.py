@@ -21,6 +21,7 @@ from flint import arb, arb_mat
 from sympy import Expr, Float, Rational, Symbol, diff, lambdify, oo, simplify, sympify
 
 from numerics.collocation import Chebyshev, column, eigenvalues, evaluate, midpoints, newton, precision
+from symrg.drawing import Drawable
 from symrg.erg.local_potential import RHO, LocalPotentialFlow
 from symrg.errors import InvalidEquation, SolverFailure
 
@@ -47,7 +48,7 @@ class Resolution:
 
 
 @dataclass(frozen=True, eq=False)
-class FixedPoint:
+class FixedPoint(Drawable):
     """A fixed point with one relevant direction.
 
     Attributes:

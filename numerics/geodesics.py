@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_bvp, solve_ivp
 
 from numerics.codegen import compile as compile_expressions
+from symrg.drawing import Drawable
 from symrg.errors import InvalidMetric, SolverFailure, UndefinedSymbol
 from symrg.manifold import Manifold
 
@@ -30,7 +31,7 @@ _SMALLEST = 1e-4  # step of the moving end
 
 
 @dataclass(frozen=True, eq=False)
-class Geodesic:
+class Geodesic(Drawable):
     """A computed geodesic.
 
     Attributes:

@@ -23,6 +23,7 @@ from numerics import langevin_steps
 from numerics.codegen import compile
 from numerics.codegen.compiled import import_lines, kernel_lines
 from numerics.codegen.definition import define
+from symrg.drawing import Drawable
 from symrg.errors import InvalidArguments, InvalidEquation, InvalidGrid, SolverFailure
 from symrg.fokker_planck import FokkerPlanck
 
@@ -50,7 +51,7 @@ class Expectation:
 
 
 @dataclass(frozen=True, eq=False)
-class Ensemble:
+class Ensemble(Drawable):
     """Positions of independent paths at some times.
 
     Attributes:

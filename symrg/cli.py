@@ -3,14 +3,15 @@
 Commands are entry points of the group `symrg.commands`. None is imported before it runs, so `symrg --help` is quick;
 one that can't be imported stays listed, says why when it is called, and exits with 1.
 
-Exit status: 0 success, 1 a refuted claim or a command that can't be loaded, 2 bad input, 3 an error of symrg itself,
-130 interrupted.
+Exit status: 0 success, 1 a refuted claim or a command that can't be loaded, 2 bad input or a file that can't be read
+or written, 3 an error of symrg itself, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import ast
 import difflib
+import errno
 import importlib.util
 import os
 import sys
@@ -24,6 +25,7 @@ from click.shell_completion import CompletionItem
 
 from symrg import __version__
 from symrg.errors import FormulaError, SymrgError
+from symrg.optional import missing_package
 
 GROUP = "symrg.commands"
 
@@ -76,6 +78,14 @@ class CommandGroup(click.Group):
             hint = f" Did you mean '{near[0]}'?" if near else f" There are: {', '.join(self.list_commands(ctx))}."
             ctx.fail(f"No such command '{name}'.{hint}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a reader, say `head`, who has had enough ends it without an error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _stop_writing()
+            raise click.exceptions.Exit(0) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands with the first line of what their source says, importing none."""
@@ -140,10 +150,9 @@ def _unavailable(name: str, entry: EntryPoint, error: Exception) -> click.Comman
     """A command that says why the real one can't be loaded, and exits with 1."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     message = f"'{name}' can't be loaded from {entry.value}: {type(error).__name__}: {reason}"
-    missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
-    if missing and missing.split(".")[0] not in ("symrg", "numerics", "derivations"):
-        extra = "torch" if missing.startswith(("torch", "mlxtend", "safetensors")) else "all"
-        message += f"\n  Install what is missing: pip install 'symrg[{extra}]'"
+    missing = missing_package(error)
+    if missing:
+        message = f"'{name}': {missing}"
 
     def say_why(**_: object) -> None:
         if _wants_debug():
@@ -206,6 +215,9 @@ def _status(arguments: list[str]) -> int:
         return result if isinstance(result, int) and not isinstance(result, bool) else 0
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
+    except click.exceptions.NoArgsIsHelpError as shown:
+        click.echo(shown.ctx.get_help() if shown.ctx else cli.get_help(click.Context(cli)))
+        return 0
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "symrg"
         click.echo(f"Error: {error.format_message()}\n  '{path} --help' shows what there is, with examples.", err=True)
@@ -216,21 +228,43 @@ def _status(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nInterrupted.", err=True)
         return 130
-    except BrokenPipeError:  # the reader, say `head`, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        _stop_writing()
         return 0
     except SymrgError as error:
         if _debug:
             raise
         click.echo(explain(error), err=True)
         return 2
+    except OSError as error:
+        if _debug:
+            raise
+        if error.filename is None and error.errno != errno.ENOSPC:
+            return _ours(error)
+        where = f"{error.filename}: " if error.filename is not None else ""
+        click.echo(f"Error: {where}{error.strerror or error}; give a path that can be read or written", err=True)
+        return 2
     except Exception as error:
         if _debug:
             raise
-        reason = str(error).splitlines()[0] if str(error) else "no message"
-        click.echo(
-            f"Error in symrg itself: {type(error).__name__}: {reason}\n"
-            "  This should not happen: run the same command with --debug and report what it shows.",
-            err=True,
-        )
-        return 3
+        missing = missing_package(error)
+        if missing is None:
+            return _ours(error)
+        click.echo(f"Error: {missing}", err=True)
+        return 1
+
+
+def _stop_writing() -> None:
+    """Send what is still to be flushed nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _ours(error: Exception) -> int:
+    """Say that an error is a defect of symrg's own, and give the exit status."""
+    reason = str(error).splitlines()[0] if str(error) else "no message"
+    click.echo(
+        f"Error in symrg itself: {type(error).__name__}: {reason}\n"
+        "  This should not happen: run the same command with --debug and report what it shows.",
+        err=True,
+    )
+    return 3

@@ -21,10 +21,17 @@ def console(stderr: bool = False, **settings: Any) -> Console:
 
     from rich.console import Console
 
+    class Piped(Console):
+        """A console whose broken pipe is an error like any other, for `symrg.cli` to end on."""
+
+        def on_broken_pipe(self) -> None:
+            """Hand the error on."""
+            raise
+
     stream = sys.stderr if stderr else sys.stdout
     if not stream.isatty():
         settings.setdefault("width", 100)
-    return Console(stderr=stderr, highlight=False, soft_wrap=False, **settings)
+    return Piped(stderr=stderr, highlight=False, soft_wrap=False, **settings)
 
 
 def show_equation(target: Console, left: str, right: Any, indent: int = 2) -> None:

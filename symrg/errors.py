@@ -110,3 +110,7 @@ class InvalidArguments(SymrgError, TypeError):
 
 class Disagreement(SymrgError, ArithmeticError):
     """A closed form and an independent computation gave different numbers; neither is returned."""
+
+
+class MissingPackage(SymrgError, ImportError):
+    """A package is not installed that only this part needs; the message says how to get it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -36,6 +37,7 @@ class Quantity:
         symbol: its symbol in LaTeX.
         value: SymPy expression, matrix or array; None where none was found.
         problem: why there is none.
+        error: the same, as it was raised.
         components: of a tensor, those that don't vanish: LaTeX of the component and of its value.
     """
 
@@ -45,6 +47,7 @@ class Quantity:
     symbol: str
     value: Any = None
     problem: str = ""
+    error: SymrgError | None = field(default=None, compare=False, repr=False)
     components: tuple[tuple[str, str], ...] = ()
 
     def latex(self) -> str:
@@ -93,7 +96,9 @@ def overview(
     """
     for name in wanted:
         if name not in QUANTITIES:
-            raise InvalidModel(f"{name!r} can't be derived; there are {', '.join(QUANTITIES)}")
+            near = difflib.get_close_matches(name, QUANTITIES, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(QUANTITIES)}"
+            raise InvalidModel(f"{name!r} can't be derived; {hint}")
     return tuple(_one(model, name, budget) for name in QUANTITIES if name in wanted)
 
 
@@ -127,7 +132,7 @@ def _one(model: StatisticalModel, name: str, budget: Any) -> Quantity:
     try:
         value = derive()
     except SymrgError as error:
-        return Quantity(name, title, left, symbol, problem=str(error))
+        return Quantity(name, title, left, symbol, problem=str(error), error=error)
     if name == "score":
         value = value.applyfunc(lambda e: sp.Add(*map(sp.factor_terms, sp.Add.make_args(e))))
     elif name == "entropy":

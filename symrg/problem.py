@@ -16,6 +16,7 @@ or ``[a, b]``, a range ``0..n`` or a set ``{0, 1}``. A name without a type is re
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -98,7 +99,9 @@ class Problem:
             raise InvalidFile(f"{path}: is not TOML: {error}; text stands between quotes") from error
         unknown = sorted(set(table) - _KEYS)
         if unknown:
-            raise InvalidFile(f"{path}: unknown key {unknown[0]!r}; there are {', '.join(sorted(_KEYS))}")
+            near = difflib.get_close_matches(unknown[0], _KEYS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_KEYS))}"
+            raise InvalidFile(f"{path}: unknown key {unknown[0]!r}; {hint}")
         missing = [key for key in ("log_density", "sample", "parameters") if key not in table]
         if missing:
             raise InvalidFile(f'{path}: key {missing[0]!r} is missing; add a line such as {missing[0]} = "..."')
@@ -137,7 +140,9 @@ class Problem:
             if names.count(name) > 1:
                 raise InvalidModel(f"{name!r} is declared twice; sample, parameters and constants have different names")
         symbols = {**sample, **parameters, **constants}
-        density = parse(self.log_density, symbols)
+        density = parse_declared(
+            self.log_density, symbols, "declare it among the parameters, the sample or the constants"
+        )
         if not isinstance(density, sp.Expr):
             raise InvalidModel(f"the log-density is a {type(density).__name__}; an expression is needed")
         kinds = [kind for _, kind in _declarations(self.sample)]
@@ -152,6 +157,26 @@ class Problem:
             support=supports[0] if len(supports) == 1 else supports,
             domain=tuple(parse(text, symbols) for text in self.domain),
         )
+
+
+def parse_declared(text: str, symbols: Mapping[str, Any], remedy: str) -> Any:
+    """A formula whose symbols are declared elsewhere on the command line or in the file.
+
+    Args:
+        text: the formula.
+        symbols: those declared.
+        remedy: where an unknown one is to be declared; joins the error's message.
+
+    Raises:
+        FormulaError: the text is no formula in these symbols.
+    """
+    try:
+        return parse(text, symbols)
+    except FormulaError as error:
+        first, *rest = str(error).split("\n")
+        if not first.startswith("unknown symbol"):
+            raise
+        raise FormulaError("\n".join([f"{first}; {remedy}", *rest]), error.position, error.text) from error
 
 
 def declare(text: str) -> dict[str, sp.Symbol]:
@@ -179,9 +204,9 @@ def _declarations(text: str) -> list[tuple[str, str]]:
                 f"{name!r} in {text!r} is not a name; declare as in 'mu:real, sigma:positive'", position, text
             )
         if kind not in TYPES:
-            raise FormulaError(
-                f"{kind!r} is not a type of {name!r}; there are {', '.join(TYPES)}", position + part.rfind(kind), text
-            )
+            near = difflib.get_close_matches(kind, TYPES, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(TYPES)}"
+            raise FormulaError(f"{kind!r} is not a type of {name!r}; {hint}", position + part.rfind(kind), text)
         pairs.append((name, kind))
         position += len(part) + 1
     return pairs

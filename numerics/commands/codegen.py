@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from numerics.commands.solve import _from_options, solve
+from numerics.commands.solve import _declared_here, _from_options, solve
 
 _EPILOG = """
 \b
@@ -15,6 +15,7 @@ Examples:
   symrg codegen ou.py --coordinates x --drift "-theta*x" --diffusion D \\
       --parameter theta=1 --parameter D=0.5 --domain x=-6:6 --cells 512 \\
       --initial "exp(-2*(x-1.5)^2)*sqrt(2/pi)" --times 0.5,1
+  symrg solve --example > problem.toml
   symrg codegen solver.py --problem problem.toml
   python ou.py
 
@@ -48,10 +49,12 @@ def codegen(path: str, problem: str | None, as_json: bool, **options: Any) -> No
     from numerics.codegen.standalone import generate_solver
     from numerics.stated import StatedProblem, _end
     from symrg import parse
+    from symrg.files import NotWritten
 
     stated = StatedProblem.from_toml(problem) if problem else _from_options({**options, "scheme": "positive"})
-    equation = stated.equation()
-    initial = parse(stated.initial, stated.symbols())
+    with _declared_here():
+        equation = stated.equation()
+        initial = parse(stated.initial, stated.symbols())
     used = {s.name for s in {*equation.parameters, *initial.free_symbols}}
     boundary = stated.boundary
     if isinstance(boundary, Mapping):
@@ -70,7 +73,7 @@ def codegen(path: str, problem: str | None, as_json: bool, **options: Any) -> No
             tolerance=stated.tolerance,
         )
     except OSError as error:
-        raise click.FileError(path, hint=error.strerror or str(error)) from error
+        raise NotWritten(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
     lines = target.read_text(encoding="utf-8").count("\n")
     if as_json:
         import json

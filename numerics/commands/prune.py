@@ -25,7 +25,12 @@ folder of torchvision's MNIST instead. Nothing is downloaded.
 
 @click.command(epilog=_EPILOG)
 @click.option("--network", type=click.Choice(["talk", "sigmoid"]), default="talk", show_default=True)
-@click.option("--cutoff", multiple=True, type=float, help="Remove weights of a saliency below this; may be repeated.")
+@click.option(
+    "--cutoff",
+    multiple=True,
+    type=click.FloatRange(0),
+    help="Remove weights of a smaller saliency; may be repeated.",
+)
 @click.option("--fraction", multiple=True, type=click.FloatRange(0, 1), help="Remove this share; may be repeated.")
 @click.option("--rule", multiple=True, type=click.Choice(_RULES), help="Saliency; the first one is what a cutoff cuts.")
 @click.option("--layer", multiple=True, help="Layer or parameter to choose from; default: as in the talk.")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from numerics.stated import StatedProblem
+
+_NORMALISED = 1e-2  # how far a mass may be from 1 before it is mentioned
 
 _EPILOG = """
 \b
@@ -18,6 +24,7 @@ Examples:
   symrg solve --coordinates x,v --drift v --drift "-x-v" --diffusion 0 --diffusion 1 \\
       --domain x=-7:7 --domain v=-7:7 --cells 96 --times 1 \\
       --initial "exp(-2*(x-1)^2-2*v^2)*2/pi" --output kramers.nc
+  symrg solve --example > problem.toml
   symrg solve --problem problem.toml --json
 
 \b
@@ -29,8 +36,34 @@ times, cells, [domain], and optionally start, time, boundary, tolerance,
 scheme, [parameters].
 """
 
+EXAMPLE = """\
+# An equation for `symrg solve --problem FILE` and `symrg codegen PATH --problem FILE`:
+#   d_t p = - d_i (drift^i p) + d_i d_j (diffusion^ij p)
+# Formulas stand between quotes; each name in them is a coordinate, the time or one of [parameters].
+title = "Kramers"
+coordinates = ["x", "v"]              # or "x", or "x:positive"
+drift = ["v", "x - x^3 - gamma*v"]    # one formula for each coordinate
+diffusion = ["0", "gamma*T"]          # the diagonal; or one for all axes; or the upper triangle row by row
+initial = "exp(-4*(x+1)^2 - 4*v^2)*4/pi"
+times = [0.5, 1]
+cells = [64, 64]                      # along each axis, or one number for all
+# start = 0.0                         # time of the initial density
+# time = "t"                          # the name of the time in the formulas
+# tolerance = 1e-4                    # error of the integration in time
+# scheme = "auto"                     # auto, positive, extrapolated, high-order
+boundary = "reflecting"               # or absorbing, periodic; by axis: {x = ["absorbing", "reflecting"]}
+[domain]
+x = [-3, 3]                           # or ["-oo", "oo"]
+v = [-4, 4]
+[parameters]
+gamma = 1.0
+T = 0.5
+"""
+"""What `--example` writes."""
+
 
 @click.command(epilog=_EPILOG)
+@click.option("--example", is_flag=True, help="Write a problem file to start from.")
 @click.option("--problem", type=click.Path(dir_okay=False), help="Read the problem from a TOML file.")
 @click.option("--coordinates", metavar="NAMES", help='E.g. "x" or "x, y:positive".')
 @click.option("--drift", multiple=True, metavar="FORMULA", help="Once for each coordinate.")
@@ -50,21 +83,36 @@ scheme, [parameters].
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw the density into this file.")
 @click.option("--output", type=click.Path(dir_okay=False), help="Save the density as netCDF.")
 @click.option("--json", "as_json", is_flag=True, help="Write times, masses, moments and attributes as JSON.")
-def solve(problem: str | None, plot: str | None, output: str | None, as_json: bool, **options: Any) -> None:
+def solve(
+    example: bool, problem: str | None, plot: str | None, output: str | None, as_json: bool, **options: Any
+) -> None:
     """Solve a Fokker-Planck equation on a grid.
 
     The convention is Ito's, in divergence form: d_t p = -d_i(drift^i p) + d_i d_j(diffusion^ij p).
     """
+    if example:
+        click.echo(EXAMPLE, nl=False)
+        return
     from numerics.stated import StatedProblem
 
+    for path in (plot, output):
+        if path is not None:
+            _writable(path)
+    if plot is not None:
+        from numerics.plots import drawn_format
+
+        drawn_format(plot)
     stated = StatedProblem.from_toml(problem) if problem is not None else _from_options(options)
-    result = stated.solve(progress=False if as_json else None)
+    with _declared_here():
+        result = stated.solve()
     if plot is not None:
         from numerics import plots
 
         plots.save(plots.density(result), plot)
     if output is not None:
         result.to_netcdf(output, engine="h5netcdf")
+    if abs(float(result.attrs["mass"][0]) - 1) > _NORMALISED and "absorbing" not in str(stated.boundary):
+        click.echo(f"Note: the density has the mass {result.attrs['mass'][0]:.6g}, not 1; see --initial", err=True)
     rows = _rows(result)
     if as_json:
         import json
@@ -73,8 +121,34 @@ def solve(problem: str | None, plot: str | None, output: str | None, as_json: bo
         click.echo(
             json.dumps({"equation": str(stated.equation().drift.T.tolist()[0]), "rows": rows, **attributes}, indent=2)
         )
-        return
-    _show(result, rows, plot, output)
+    else:
+        _show(result, rows, plot, output)
+    if "interrupted" in result.attrs:
+        raise click.exceptions.Exit(130)
+
+
+def _writable(path: str) -> None:
+    """Refuse, before hours of work, a path in whose folder nothing can be written."""
+    folder = Path(path).resolve().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise click.BadParameter(f"{path}: nothing can be written into {folder}", param_hint="path")
+
+
+@contextmanager
+def _declared_here() -> Iterator[None]:
+    """Say of a symbol that nothing declares how the command line and the file declare one."""
+    from symrg.errors import FormulaError
+
+    try:
+        yield
+    except FormulaError as error:
+        first, *rest = str(error).split("\n")
+        if not first.startswith("unknown symbol"):
+            raise
+        first += "; give a parameter its number by --parameter NAME=NUMBER, or under [parameters] in a file"
+        raise FormulaError("\n".join([first, *rest]), error.position, error.text) from error
 
 
 def _from_options(options: dict[str, Any]) -> StatedProblem:
@@ -83,7 +157,7 @@ def _from_options(options: dict[str, Any]) -> StatedProblem:
     needed = ("coordinates", "drift", "diffusion", "initial", "times", "domain")
     missing = [f"--{name}" for name in needed if not options[name]]
     if missing:
-        raise click.UsageError(f"{', '.join(missing)} missing; give them, or --problem FILE ('symrg solve --help')")
+        raise click.UsageError(f"{', '.join(missing)} missing; give them, or --problem FILE")
     domain = {}
     for text in options["domain"]:
         name, ends = _pair(text, "--domain", "x=-6:6")
@@ -108,7 +182,7 @@ def _from_options(options: dict[str, Any]) -> StatedProblem:
         tuple(options["diffusion"]),
         options["initial"],
         tuple(_number(v, "--times") for v in options["times"].split(",") if v.strip()),
-        tuple(int(_number(v, "--cells")) for v in options["cells"].split(",") if v.strip()),
+        tuple(_whole(v, "--cells") for v in options["cells"].split(",") if v.strip()),
         domain,
         parameters,
         boundary,
@@ -135,6 +209,13 @@ def _number(text: str, option: str) -> float:
         return float(text)
     except ValueError:
         raise click.BadParameter(f"{text!r} is not a number", param_hint=option) from None
+
+
+def _whole(text: str, option: str) -> int:
+    value = _number(text, option)
+    if value != int(value):
+        raise click.BadParameter(f"{text!r} is not a whole number", param_hint=option)
+    return int(value)
 
 
 def _rows(result: Any) -> list[dict[str, float]]:

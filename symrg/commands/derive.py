@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from symrg.model import StatisticalModel
@@ -19,6 +21,7 @@ Examples:
       --sample y --parameters "m:real, s:positive"
   symrg derive --log-density "n*ln(l) - l - ln(factorial(n))" \\
       --sample n:natural0 --parameters l:positive --json
+  symrg derive --example > model.toml
   symrg derive --problem model.toml
 
 \b
@@ -30,9 +33,29 @@ A problem file is TOML with the keys log_density, sample, parameters, and
 optionally title, support, domain, constants.
 """
 
+EXAMPLE = """\
+# A model for `symrg derive --problem FILE`. Keys: log_density, sample, parameters; optionally title, support, domain,
+# constants. Formulas stand between quotes; + - * / ^, functions by name (ln, exp, sin, gamma, loggamma, erf, ...).
+title = "Weibull lifetimes"
+log_density = "ln(k/l) + (k-1)*ln(y/l) - (y/l)^k"
+sample = "y:positive"                # a list for several coordinates: ["y:positive", "z"]
+parameters = "k:positive, l:positive"
+support = "positive"                 # real, positive, unit, naturals0, ..., "(a, b)", "0..n", "{0, 1}"
+# domain = ["k > 1"]                 # what parameters obey beyond their types
+# constants = "a:positive"           # known numbers in the formula
+"""
+"""What `--example` writes."""
+
+
+def completed_families(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The families whose names begin as what was typed."""
+    from symrg import families
+
+    return [CompletionItem(name) for name in families.names() if name.startswith(incomplete)]
+
 
 @click.command(epilog=_EPILOG)
-@click.argument("family", required=False)
+@click.argument("family", required=False, shell_complete=completed_families)
 @click.option("--log-density", metavar="FORMULA", help="ln p as a formula.")
 @click.option("--sample", metavar="NAMES", help='Sample coordinates, e.g. "y" or "y:positive, z".')
 @click.option("--parameters", metavar="NAMES", help='Parameters, e.g. "mu:real, sigma:positive".')
@@ -44,6 +67,7 @@ optionally title, support, domain, constants.
 @click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="Seconds for each quantity (10).")
 @click.option("--latex", "as_latex", is_flag=True, help="Write LaTeX.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option("--example", is_flag=True, help="Write a problem file to start from.")
 @click.option("--list", "list_families", is_flag=True, help="List the families that are known by name.")
 def derive(
     family: str | None,
@@ -58,6 +82,7 @@ def derive(
     budget: float | None,
     as_latex: bool,
     as_json: bool,
+    example: bool,
     list_families: bool,
 ) -> None:
     """Derive the Fisher metric, curvature and divergence of a model.
@@ -67,7 +92,11 @@ def derive(
     if list_families:
         from symrg import families
 
-        click.echo("\n".join(families.names()))
+        names = list(families.names())
+        click.echo(json.dumps(names, indent=2) if as_json else "\n".join(names))
+        return
+    if example:
+        click.echo(EXAMPLE, nl=False)
         return
     if sum(x is not None for x in (family, log_density, problem)) != 1:
         raise click.UsageError(
@@ -83,14 +112,17 @@ def derive(
     wanted = USUAL if what is None else tuple(w.strip() for w in what.split(",") if w.strip())
     with console(stderr=True).status(f"Deriving {title} ..."):
         found = overview(model, wanted, budget)
+    failed = [q for q in found if q.value is None]
     if as_json:
         _show_json(title, model, found)
+    elif failed == list(found) and len({q.problem for q in found}) == 1 and found[0].error is not None:
+        raise found[0].error
     elif as_latex:
         for quantity in found:
             click.echo(f"% {quantity.title}\n\\[\n{_display(quantity)}\n\\]")
     else:
         _show(title, model, found)
-    if all(q.value is None for q in found):
+    if failed == list(found):
         raise click.exceptions.Exit(2)
 
 
@@ -179,8 +211,6 @@ def _show_components(out: Any, quantity: Quantity, model: StatisticalModel) -> N
 
 
 def _show_json(title: str, model: StatisticalModel, found: tuple[Quantity, ...]) -> None:
-    import json
-
     import sympy as sp
 
     def text(value: Any) -> Any:

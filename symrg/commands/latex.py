@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from symrg.commands.derive import family_model
+from symrg.commands.derive import completed_families, family_model
 
 if TYPE_CHECKING:
     from symrg.typesetting import Section
@@ -25,8 +28,15 @@ Examples:
 """
 
 
+def _completed(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from symrg.chapters import chapter_names
+
+    targets = [CompletionItem(name) for name in (*chapter_names(), "all") if name.startswith(incomplete)]
+    return targets + completed_families(ctx, param, incomplete)
+
+
 @click.command(epilog=_EPILOG)
-@click.argument("target", required=False)
+@click.argument("target", required=False, shell_complete=_completed)
 @click.option(
     "--document/--fragment", default=None, help="A whole article, or what \\input takes (where 'all' is not asked for)."
 )
@@ -38,6 +48,7 @@ Examples:
     "--budget", type=click.FloatRange(min=0, min_open=True), help="Seconds for each quantity of a family (10)."
 )
 @click.option("--list", "list_targets", is_flag=True, help="List families, chapters and equations.")
+@click.option("--json", "as_json", is_flag=True, help="With --list: as JSON.")
 def latex(
     target: str | None,
     document: bool | None,
@@ -45,14 +56,17 @@ def latex(
     what: str | None,
     budget: float | None,
     list_targets: bool,
+    as_json: bool,
 ) -> None:
     """Write LaTeX of a family, an equation, a chapter, or all chapters.
 
     A document compiles with pdflatex and amsmath, mathtools, booktabs, microtype and hyperref.
     """
     if list_targets:
-        _list()
+        _list(as_json)
         return
+    if as_json:
+        raise click.UsageError("--json goes with --list; LaTeX is text for a machine already")
     if not target:
         raise click.UsageError("say what: a family, an equation's number, a chapter or 'all'; --list names them")
     from symrg.console import console
@@ -62,8 +76,9 @@ def latex(
     if output is None:
         click.echo(text)
     else:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8")
+        from symrg.files import write_atomically
+
+        write_atomically(output, text)
         click.echo(f"{output}: {len(text.splitlines())} lines", err=True)
 
 
@@ -88,8 +103,10 @@ def _text(target: str, document: bool | None, what: str | None, budget: float | 
         sections = [_family_section(target, what, budget)]
         title, whole = sections[0].title, bool(document)
     else:
-        family_model(target)  # says which names are near
-        raise AssertionError
+        targets = [*chapter_names(), *families.names(), "all"]
+        near = difflib.get_close_matches(target.replace("-", "_").lower(), targets, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "'symrg latex --list' names all"
+        raise click.BadParameter(f"no family, chapter or equation {target!r}; {hint}", param_hint="TARGET")
     return typesetting.document(title, sections) if whole else typesetting.fragment(sections)
 
 
@@ -123,6 +140,10 @@ def _label(number: str) -> str:
     return match[1] if match else number
 
 
+def _order(number: str) -> int:
+    return int(re.sub(r"\D.*", "", number.strip("(")))
+
+
 def _first_number(found: Any) -> float:
     numbers = [re.match(r"\(?(\d+)", number) for number in _numbers(found)]
     return min((float(m[1]) for m in numbers if m), default=float("inf"))
@@ -142,7 +163,8 @@ def _equations(number: str) -> list[Any]:
         if wanted:
             printed = {getattr(e, "number", key): e for key, e in found.equations.items()}
             return [Equation(printed[n].latex(), tag=_label(n)) for n in wanted]
-    there = ", ".join(known) or "none installed"
+    plain = sorted({m[0] for n in known if (m := re.match(r"\(?\d+[a-z]?\)?(?:-\(\d+\))?", n))}, key=_order)
+    there = ", ".join(plain) or "none installed"
     raise click.BadParameter(f"no equation {number}; there are {there}", param_hint="TARGET")
 
 
@@ -157,12 +179,16 @@ def _holds(numbers: str, number: str) -> bool:
     return bool(span) and number.isdigit() and int(span[1]) <= int(number) <= int(span[2])  # type: ignore[index]
 
 
-def _list() -> None:
+def _list(as_json: bool) -> None:
     from symrg import families
     from symrg.chapters import chapter, chapter_names
 
-    click.echo("Families: " + ", ".join(families.names()))
     found = {name: chapter(name) for name in chapter_names()}
-    for name in sorted(found, key=lambda n: _first_number(found[n])):
-        click.echo(f"Chapter {name}: {'; '.join(_numbers(found[name]))}")
+    chapters = {name: _numbers(found[name]) for name in sorted(found, key=lambda n: _first_number(found[n]))}
+    if as_json:
+        click.echo(json.dumps({"families": list(families.names()), "chapters": chapters}, indent=2))
+        return
+    click.echo("Families: " + ", ".join(families.names()))
+    for name, numbers in chapters.items():
+        click.echo(f"Chapter {name}: {'; '.join(numbers)}")
     click.echo("Everything: all")

@@ -1,12 +1,13 @@
-"""What every object that stands for mathematics has in common: it shows itself as LaTeX."""
+"""What every object that stands for mathematics has in common: it shows itself as LaTeX, or as a picture."""
 
 from __future__ import annotations
 
+from symrg.drawing import Drawable
 from symrg.typesetting.lines import display
 
 
-class Typeset:
-    """Base of every object that stands for mathematics: `.latex()`, shown as LaTeX in a notebook."""
+class Typeset(Drawable):
+    """Base of every object that stands for mathematics: `.latex()`, shown as LaTeX in a notebook, and `.plot()`."""
 
     def latex(self) -> str:
         """LaTeX of the object, without dollar signs."""

@@ -46,6 +46,35 @@ def test_help_lists_every_command_and_imports_none():
         assert f"\n  {name} " in result.stdout
 
 
+def test_nothing_on_the_line_shows_the_help():
+    result = run()
+    assert result.returncode == 0
+    assert result.stdout.startswith("Usage: symrg")
+    assert result.stderr == ""
+
+
+def test_a_reader_who_has_had_enough_is_no_error():
+    code = "from symrg.cli import main; main()"
+    line = f"{sys.executable} -c '{code}' derive normal --what metric | head -1; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert result.stdout.splitlines()[-1] == "0"
+    assert result.stderr == ""
+
+
+def test_bash_completes_commands_options_and_families():
+    source = run(env={**os.environ, "_SYMRG_COMPLETE": "bash_source"}).stdout
+    assert "complete -o nosort -F _symrg_completion symrg" in source
+
+    def offered(*words):
+        typed = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+        return run(env={**os.environ, "_SYMRG_COMPLETE": "bash_complete", **typed}).stdout.split()
+
+    assert "plain,solve" in offered("symrg", "so")
+    assert "plain,--problem" in offered("symrg", "derive", "--p")
+    assert "plain,gamma" in offered("symrg", "derive", "ga")
+    assert "plain,normal_data" in offered("symrg", "latex", "norm")
+
+
 def test_version():
     from symrg import __version__
 
@@ -91,6 +120,12 @@ def failing(error):
         (KeyboardInterrupt(), 130, "Interrupted."),
         (click.BadParameter("bad"), 2, "bad"),
         (click.exceptions.Exit(1), 1, ""),
+        (FileNotFoundError(2, "No such file or directory", "/no/x.svg"), 2, "/no/x.svg: No such file"),
+        (OSError(28, "No space left on device"), 2, "No space left"),
+        (ConnectionError("x"), 3, "Error in symrg itself"),
+        (ModuleNotFoundError("No module named 'numba'", name="numba"), 1, "pip install 'symrg[numerics]'"),
+        (ModuleNotFoundError("No module named 'torch'", name="torch.nn"), 1, "pip install 'symrg[torch]'"),
+        (ModuleNotFoundError("No module named 'symrg.x'", name="symrg.x"), 3, "Error in symrg itself"),
     ],
 )
 def test_how_errors_end(error, status, said, monkeypatch, capsys):

@@ -7,7 +7,7 @@ import sympy as sp
 from click.testing import CliRunner
 
 from symrg.commands.derive import derive
-from symrg.errors import FormulaError, InvalidFile
+from symrg.errors import FormulaError, ImproperDensity, InvalidFile, InvalidModel
 
 NORMAL = [
     "--log-density",
@@ -67,9 +67,35 @@ def test_a_bernoulli_with_its_domain():
 
 def test_a_density_that_does_not_normalise_is_refused():
     wrong = [a.replace("ln(2*pi)/2", "ln(3)") for a in NORMAL]
-    result = run(*wrong, "--what", "metric")
+    with pytest.raises(ImproperDensity, match="not to 1"):
+        run(*wrong, "--what", "metric")
+    with pytest.raises(ImproperDensity, match="not to 1"):  # one error, though two quantities failed of it
+        run(*wrong, "--what", "metric,curvature")
+    result = run(*wrong, "--what", "metric", "--json")
     assert result.exit_code == 2
-    assert "not to 1" in " ".join(result.output.split())
+    assert "not to 1" in json.loads(result.stdout)["metric"]["problem"]
+
+
+def test_names_near_what_was_typed_are_offered():
+    with pytest.raises(InvalidModel, match=r"did you mean metric\?"):
+        run("gamma", "--what", "metrc")
+    with pytest.raises(FormulaError, match=r"did you mean positive\?"):
+        run("--log-density", "-y/s", "--sample", "y", "--parameters", "s:positve")
+    with pytest.raises(FormulaError, match="declare it among the parameters"):
+        run("--log-density", "-y/s", "--sample", "y", "--parameters", "t:positive")
+    assert "did you mean gamma" in run("gama").output
+
+
+def test_the_example_file_is_a_problem(tmp_path):
+    path = tmp_path / "model.toml"
+    path.write_text(run("--example").stdout, encoding="utf-8")
+    found = json.loads(run("--problem", str(path), "--what", "metric", "--json").stdout)
+    assert found["parameters"] == ["k", "l"]
+    assert found["metric"]["value"][1][1] == "k**2/l**2"
+
+
+def test_families_as_json():
+    assert "gamma" in json.loads(run("--list", "--json").stdout)
 
 
 @pytest.mark.parametrize(
