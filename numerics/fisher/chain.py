@@ -38,8 +38,8 @@ _SETTINGS = ("alpha", "negative_slope", "beta", "threshold", "approximate")
 Rule = Callable[[Tensor, Tensor], Tensor]
 _SLOPES: dict[str, Rule] = {
     "relu": lambda x, y: step(x),
-    "sigmoid": lambda x, y: y * (1 - y),
-    "tanh": lambda x, y: 1 - y * y,
+    "sigmoid": lambda x, y: torch.addcmul(y, y, y, value=-1),
+    "tanh": lambda x, y: torch.addcmul(torch.ones((), dtype=y.dtype, device=y.device), y, y, value=-1),
 }
 _FUNCTIONS: dict[Any, tuple[str, Callable[..., Tensor]]] = {}
 for _name in ("relu", "sigmoid", "tanh"):

@@ -3,7 +3,8 @@
 Below the two top layers the pulled-back metric is no longer diagonal, but its rank is at most the narrowest width
 above. So it is held as M = sum_ab A_a K_ab A_b per sample, with r columns A_a at the current position and an inner
 (r, r) matrix K that belongs to a base: the output (K = 1, the columns start as a root of H) or a narrower position,
-to which the columns are reduced by pushing its r unit vectors forward, K_ab = (J e_a) . M (J e_b).
+to which the columns are reduced by pushing its r unit vectors forward, K_ab = (J e_a) . M (J e_b). While the columns
+are the same for all samples (unit vectors, and what a linear layer makes of them) they are held once, (1, r, ...).
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ import torch
 from torch import Tensor
 
 from numerics.fisher.chain import Chain
+from numerics.fisher.layers import Elementwise, Linear
 from numerics.fisher.likelihood import Likelihood
+
+
+_CACHED = 2**20  # bytes of tangents at a time: they stay in the processor's cache
+_PAIRS = 2**21  # elements of a table of pairs of columns, up to which one product over all samples is taken
 
 
 class PulledMetric:
@@ -36,22 +42,46 @@ class PulledMetric:
         self._inner: Tensor | None = None
         self._columns = None if columns is None else columns.reshape(*columns.shape[:2], *values[-1].shape[1:])
         self._fixed = columns is not None
+        self._at_base = False  # whether the columns are the unit vectors of the base
 
     def at(self, position: int) -> tuple[Tensor, Tensor | None]:
         """(A, K) at a position at or below the last one asked for: A is (B, r, ...), K is (B, r, r) or None for 1."""
+        columns, inner = self._pulled(position)
+        return columns.expand(len(self._values[position]), *columns.shape[1:]), inner
+
+    def _pulled(self, position: int) -> tuple[Tensor, Tensor | None]:
+        """As `at`, but A may be (1, r, ...), the same for all samples."""
         if not self._fixed:
             self._reduce(position)
             self._materialise()
-        assert self._columns is not None  # by now both branches hold columns
         for i in reversed(range(position, self._position)):
-            self._columns = self._layers[i].vjp(self._values[i], self._values[i + 1], self._columns)
+            layer, x, y = self._layers[i], self._values[i], self._values[i + 1]
+            columns = self._columns
+            assert columns is not None  # by now both branches above hold columns
+            if self._at_base and self._inner is not None and isinstance(layer, Elementwise):
+                slope = layer.slope(x, y).flatten(1)
+                self._inner = self._inner * (slope[:, :, None] * slope[:, None, :])
+                continue
+            if len(columns) == 1 and not isinstance(layer, (Linear, Elementwise)):
+                columns = columns.expand(len(x), *columns.shape[1:])
+            self._columns, self._at_base = layer.vjp(x, y, columns), False
         self._position = position
+        assert self._columns is not None
         return self._columns, self._inner
 
     def diagonal(self, position: int) -> Tensor:
         """The diagonal of M at a position, in the shape of its activations."""
-        columns, inner = self.at(position)
-        return quadratic_diagonal(columns, inner)
+        above = position
+        while above < self._position and isinstance(self._layers[above], Elementwise):
+            above += 1
+        columns, inner = self._pulled(above)
+        result = torch.diagonal(inner, dim1=1, dim2=2) if self._at_base and inner is not None else None
+        if result is None:
+            result = quadratic_diagonal(columns, inner)
+        result = result.reshape(-1, *self._values[above].shape[1:]).expand_as(self._values[above])
+        for i in reversed(range(position, above)):
+            result = result * self._layers[i].slope(self._values[i], self._values[i + 1]).square()
+        return result
 
     def _width(self, position: int) -> int:
         return prod(self._values[position].shape[1:])
@@ -61,19 +91,38 @@ class PulledMetric:
         narrow = min(range(position, self._position + 1), key=lambda i: (self._width(i), i))
         if self._width(narrow) >= self._width(self._base):
             return
-        tangents = self._unit_vectors(narrow)
-        for i in range(narrow, self._position):
-            tangents = self._layers[i].jvp(self._values[i], self._values[i + 1], tangents)
-        flat = tangents.flatten(2)
-        if self._columns is None and self._base == len(self._layers):
-            self._inner = self._likelihood.quadratic(self._values[-1].flatten(1), flat)
-        else:
-            t = flat  # (B, r, n)
-            if self._columns is not None:  # components along the old columns
-                t = t @ self._columns.flatten(2).transpose(1, 2)
-            self._inner = t @ t.transpose(1, 2) if self._inner is None else t @ self._inner @ t.transpose(1, 2)
+        r, widest = self._width(narrow), max(self._width(i) for i in range(narrow, self._position + 1))
+        samples = len(self._values[-1])
+        size = max(1, _CACHED // (r * widest * self._values[-1].element_size()))
+        parts = [slice(k, k + size) for k in range(0, samples, size)]
+        inner = [self._reduced(narrow, part) for part in parts]
+        self._inner = inner[0] if len(inner) == 1 else torch.cat(inner)
         self._base = self._position = narrow
         self._columns = None
+
+    def _reduced(self, narrow: int, part: slice) -> Tensor:
+        """K at a narrower position for some of the samples, (b, r, r)."""
+        tangents = self._unit_vectors(narrow)
+        own = False  # whether the tangents lie in memory that may be written to
+        for i in range(narrow, self._position):
+            layer, x, y = self._layers[i], self._values[i][part], self._values[i + 1][part]
+            if isinstance(layer, Elementwise) and own and len(tangents) == len(x):
+                tangents.mul_(layer.slope(x, y)[:, None])
+                continue
+            if len(tangents) == 1 and not isinstance(layer, (Linear, Elementwise)):
+                tangents = tangents.expand(len(x), *tangents.shape[1:])
+            tangents = layer.jvp(x, y, tangents)
+            own = isinstance(layer, (Linear, Elementwise))
+        flat = tangents.flatten(2)
+        if self._columns is None and self._base == len(self._layers):
+            outputs = self._values[-1][part].flatten(1)
+            return self._likelihood.quadratic(outputs, flat.expand(len(outputs), *flat.shape[1:]))
+        if self._columns is not None:  # components along the old columns
+            old = self._columns if len(self._columns) == 1 else self._columns[part]
+            flat = flat @ old.flatten(2).transpose(1, 2)
+        if self._inner is None:
+            return flat @ flat.transpose(1, 2)
+        return flat @ self._inner[part] @ flat.transpose(1, 2)
 
     def _materialise(self) -> None:
         if self._columns is not None:
@@ -83,17 +132,21 @@ class PulledMetric:
             root = self._likelihood.root(value.flatten(1))
             self._columns = root.reshape(*root.shape[:2], *value.shape[1:])
         else:
-            self._columns = self._unit_vectors(self._position)
+            self._columns, self._at_base = self._unit_vectors(self._position), True
 
     def _unit_vectors(self, position: int) -> Tensor:
+        """(1, r, ...), the same for all samples."""
         value, r = self._values[position], self._width(position)
-        unit = torch.eye(r, dtype=value.dtype, device=value.device).reshape(1, r, *value.shape[1:])
-        return unit.expand(len(value), *unit.shape[1:])
+        return torch.eye(r, dtype=value.dtype, device=value.device).reshape(1, r, *value.shape[1:])
 
 
 def quadratic_diagonal(columns: Tensor, inner: Tensor | None) -> Tensor:
-    """sum_ab A_a K_ab A_b element by element: columns (B, r, ...), inner (B, r, r) or None; (B, ...)."""
+    """sum_ab A_a K_ab A_b element by element: columns (B, r, ...) or (1, r, ...), inner (B, r, r) or None; (B, ...)."""
     if inner is None:
-        return columns.square().sum(1)
-    flat = columns.flatten(2)
-    return ((inner @ flat) * flat).sum(1).reshape(len(columns), *columns.shape[2:])
+        return columns.square().sum(1) if columns.shape[1] > 1 else columns[:, 0].square()
+    flat, r = columns.flatten(2), columns.shape[1]
+    if len(flat) == 1 and r * r * flat.shape[2] <= _PAIRS:  # columns that all samples share: K is symmetric
+        a, b = torch.triu_indices(r, r, device=flat.device)
+        pairs = flat[0, a] * flat[0, b] * torch.where(a == b, 1.0, 2.0)[:, None].to(flat)
+        return (inner[:, a, b] @ pairs).reshape(len(inner), *columns.shape[2:])
+    return ((inner @ flat) * flat).sum(1).reshape(len(inner), *columns.shape[2:])

@@ -55,7 +55,10 @@ class ParametricLayer(Layer, Protocol):
         """Summed over the samples, for one cotangent (B, *y): (name, parameter's shape)."""
 
     def parameter_jvp(self, x: Tensor, direction: Parameters) -> Tensor | None:
-        """The output's change, (B, *y), under a change of the parameters; None where none of them moves."""
+        """The output's change, (B, *y), under a change of the parameters; None where none of them moves.
+
+        In memory of its own, which may be written to.
+        """
 
     def from_diagonal(self, x: Tensor, h: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Sum over samples of the Fisher diagonal where the metric at the output is diag(h)."""
@@ -74,9 +77,27 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     return (b.T @ a.T).T if b.shape[1] < a.shape[0] else a @ b
 
 
+def affine(x: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:
+    """x @ matrix.T + bias for x of shape (B, n), in one pass over the output."""
+    if matrix.shape[0] < min(len(x), 256):
+        y = matrix @ x.T
+        return (y if bias is None else y.add_(bias[:, None])).T
+    return x @ matrix.T if bias is None else torch.addmm(bias, x, matrix.T)
+
+
 def step(x: Tensor) -> Tensor:
     """1 where x > 0, else 0, in the type of x."""
     return torch.gt(x, 0, out=torch.empty_like(x))
+
+
+def times(h: Tensor, factor: Tensor) -> Tensor:
+    """h * factor, into the memory of `factor`, which is given up; h may be the unit metric, expanded from one element.
+
+    Where h is expanded from a single 1 (a unit metric) the product is `factor` itself.
+    """
+    if not any(h.stride()) and h.numel() > 1 and h.reshape(-1)[0].item() == 1:
+        return factor
+    return factor.mul_(h)
 
 
 @dataclass(frozen=True)
@@ -220,7 +241,7 @@ class Scale:
         for name, factor in self._roles(x):
             if name in direction:
                 d = self._fit(direction[name], x)
-                term = d.expand_as(x) if factor is None else d * factor
+                term = d.expand_as(x).clone() if factor is None else d * factor
                 change = term if change is None else change + term
         return change
 
@@ -245,8 +266,8 @@ class Linear:
         return self.parameters[self.weight]
 
     def __call__(self, x: Tensor) -> Tensor:
-        y = product(x, self.matrix.T) if x.dim() == 2 else x @ self.matrix.T
-        return y + self.parameters[self.bias] if self.bias else y
+        bias = self.parameters[self.bias] if self.bias else None
+        return affine(x, self.matrix, bias) if x.dim() == 2 else functional.linear(x, self.matrix, bias)
 
     def vjp(self, x: Tensor, y: Tensor, columns: Tensor) -> Tensor:
         return self._apply(columns, self.matrix)
@@ -258,7 +279,7 @@ class Linear:
     def _apply(columns: Tensor, matrix: Tensor) -> Tensor:
         if columns.shape[1] == 1 and columns.dim() == 3:
             return product(columns[:, 0], matrix)[:, None]
-        return columns @ matrix
+        return (columns.reshape(-1, columns.shape[-1]) @ matrix).reshape(*columns.shape[:-1], matrix.shape[1])
 
     def squared_pull(self, x: Tensor, h: Tensor) -> Tensor:
         """The diagonal of W^T diag(h) W at the input."""
@@ -283,9 +304,17 @@ class Linear:
     def parameter_jvp(self, x: Tensor, direction: Parameters) -> Tensor | None:
         w, b = direction.get(self.weight), direction.get(self.bias) if self.bias else None
         if w is None:
-            return None if b is None else b.expand(*x.shape[:-1], len(b))
-        change = product(x, w.T) if x.dim() == 2 else x @ w.T
-        return change if b is None else change + b
+            return None if b is None else b.expand(*x.shape[:-1], len(b)).clone()
+        return affine(x, w, b) if x.dim() == 2 else functional.linear(x, w, b)
+
+    def joint_jvp(self, x: Tensor, tangent: Tensor, direction: Parameters) -> Tensor:
+        """The output's change under a change of the input, (B, *x), and of the parameters together."""
+        w, b = direction.get(self.weight), direction.get(self.bias) if self.bias else None
+        if x.dim() != 2:
+            change = functional.linear(tangent, self.matrix, b)
+            return change if w is None else change + functional.linear(x, w)
+        change = affine(tangent, self.matrix, b)
+        return change if w is None else change.addmm_(x, w.T)
 
     def from_diagonal(self, x: Tensor, h: Tensor) -> Iterator[tuple[str, Tensor]]:
         flat = h.reshape(-1, h.shape[-1])

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from numerics.fisher.chain import Chain, trace
 from numerics.fisher.closed_form import as_network_type, check_arguments, diagonal
 from numerics.fisher.distributed import add_up
-from numerics.fisher.layers import PARAMETRIC, Elementwise, Scale
+from numerics.fisher.layers import PARAMETRIC, Elementwise, Linear, Scale, times
 from numerics.fisher.likelihood import Likelihood
 from symrg.errors import InvalidEstimator
 
@@ -88,19 +88,41 @@ class FisherOperator:
     def _batches(self) -> Iterator[_Batch]:
         with torch.no_grad():
             for start in range(0, len(self._inputs), self._batch_size):
-                x = self._inputs[start : start + self._batch_size]
-                values = self._chain.activations(x)
+                values = self._chain.activations(self._inputs[start : start + self._batch_size])
                 f = self._rule.as_outputs(values[-1])
-                slopes = {
-                    i: layer.slope(values[i], values[i + 1])
-                    for i, layer in enumerate(self._chain.layers)
-                    if isinstance(layer, (Elementwise, Scale))
-                }
                 residual = None
                 if self._targets is not None:
                     y = self._rule.as_targets(self._targets[start : start + self._batch_size], f)
-                    residual = self._rule.residual(f, y)
-                yield _Batch(values, f, slopes, residual)
+                    residual = self._rule.residual(f, y).reshape(values[-1].shape)
+                top, weight, residual = self._top_metric(values, f, residual)
+                slopes = {
+                    i: layer.slope(values[i], values[i + 1])
+                    for i, layer in enumerate(self._chain.layers[:top])
+                    if isinstance(layer, (Elementwise, Scale))
+                }
+                yield _Batch(values, f, slopes, top, weight, residual)
+
+    def _top_metric(
+        self, values: list[Tensor], f: Tensor, residual: Tensor | None
+    ) -> tuple[int, Tensor | None, Tensor | None]:
+        """(top, weight, residual): the metric of the outputs pulled down through the activations that end the network.
+
+        It acts at the output of layer top - 1, as a multiplication by `weight`, or as `residual` times itself; where
+        both are None, as the likelihood's H at the network's end.
+        """
+        layers, top = self._chain.layers, len(self._chain.layers)
+        if residual is None and self._rule.name == "categorical":
+            return top, None, None
+        weight = self._rule.diagonal(f).reshape(values[-1].shape) if residual is None else None
+        while top > 0 and isinstance(layers[top - 1], Elementwise):
+            top -= 1
+            slope = layers[top].slope(values[top], values[top + 1])
+            if residual is not None:
+                residual = slope.mul_(residual)
+            else:
+                assert weight is not None  # the likelihood's diagonal
+                weight = times(weight, slope.square_())
+        return top, weight, residual
 
     def __matmul__(self, change: Tensor | Mapping[str, Tensor]) -> Tensor | dict[str, Tensor]:
         """F v, in the form in which v was given."""
@@ -135,20 +157,25 @@ class FisherOperator:
                 pushed = self._push(batch, change)
                 if pushed is None:
                     continue
-                flat = pushed.flatten(1)
-                if batch.residual is None:
-                    metric = self._rule.apply(batch.outputs, flat)
+                if batch.residual is not None:
+                    along = (batch.residual * pushed).flatten(1).sum(1)
+                    metric = batch.residual * along.reshape(-1, *(1,) * (pushed.dim() - 1))
+                elif batch.weight is not None:
+                    metric = times(batch.weight, pushed)
                 else:
-                    metric = batch.residual * (batch.residual * flat).sum(1, keepdim=True)
-                self._pull(batch, metric.reshape(pushed.shape), sums)
+                    metric = self._rule.apply(batch.outputs, pushed.flatten(1)).reshape(pushed.shape)
+                self._pull(batch, metric, sums, batch.top)
         total, count = add_up(sums, len(self._inputs), self._distributed)
         return {n: (v / count).to(self._chain.parameters[n].dtype) for n, v in total.items()}
 
     def _push(self, batch: _Batch, change: dict[str, Tensor]) -> Tensor | None:
-        """J v for one batch, in the outputs' shape."""
+        """J v for one batch, at the output of layer `batch.top` - 1; a tensor of its own, None where nothing moves."""
         t: Tensor | None = None
-        for i, layer in enumerate(self._chain.layers):
+        for i, layer in enumerate(self._chain.layers[: batch.top]):
             x, y = batch.values[i], batch.values[i + 1]
+            if t is not None and isinstance(layer, Linear):
+                t = layer.joint_jvp(x, t, change)
+                continue
             if t is not None:
                 t = t * batch.slopes[i] if i in batch.slopes else layer.jvp(x, y, t[:, None])[:, 0]
             if isinstance(layer, PARAMETRIC):
@@ -157,9 +184,9 @@ class FisherOperator:
                     t = own if t is None else t + own
         return t
 
-    def _pull(self, batch: _Batch, cotangent: Tensor, sums: dict[str, Tensor]) -> None:
-        """Add J^T w, summed over the samples, to `sums`."""
-        for i in reversed(range(len(self._chain.layers))):
+    def _pull(self, batch: _Batch, cotangent: Tensor, sums: dict[str, Tensor], top: int) -> None:
+        """Add J^T w, summed over the samples, to `sums`; w is given at the output of layer top - 1."""
+        for i in reversed(range(top)):
             layer, x, y = self._chain.layers[i], batch.values[i], batch.values[i + 1]
             if isinstance(layer, PARAMETRIC):
                 for name, g in layer.summed_gradients(x, cotangent):
@@ -167,7 +194,12 @@ class FisherOperator:
                         sums[name] += g
             if self._lowest is None or i <= self._lowest:
                 return
-            cotangent = cotangent * batch.slopes[i] if i in batch.slopes else layer.vjp(x, y, cotangent[:, None])[:, 0]
+            if i >= batch.top and isinstance(layer, (Elementwise, Scale)):
+                cotangent = cotangent * layer.slope(x, y)
+            elif i in batch.slopes:
+                cotangent = cotangent * batch.slopes[i]
+            else:
+                cotangent = layer.vjp(x, y, cotangent[:, None])[:, 0]
 
     def score_towards(self, outputs: Tensor) -> dict[str, Tensor]:
         """Minus the gradient of the mean of D_KL(there || here), with `there` the model at other outputs (N, ...).
@@ -189,7 +221,7 @@ class FisherOperator:
         with torch.no_grad():
             for batch in self._kept if self._kept is not None else self._batches():
                 cotangent = residual(batch.outputs, data[start : start + len(batch.outputs)])
-                self._pull(batch, cotangent.reshape(batch.values[-1].shape), sums)
+                self._pull(batch, cotangent.reshape(batch.values[-1].shape), sums, len(self._chain.layers))
                 start += len(batch.outputs)
         total, count = add_up(sums, len(self._inputs), self._distributed)
         return {n: (v / count).to(self._chain.parameters[n].dtype) for n, v in total.items()}
@@ -235,9 +267,14 @@ class FisherOperator:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Activations, outputs as (B, m), slopes of elementwise layers, and the empirical residual of one batch."""
+    """Activations, outputs as (B, m), slopes of the elementwise layers below `top`, and the metric there.
+
+    See `FisherOperator._top_metric` for `top`, `weight` and `residual`.
+    """
 
     values: Sequence[Tensor]
     outputs: Tensor
     slopes: Mapping[int, Tensor]
+    top: int
+    weight: Tensor | None
     residual: Tensor | None
