@@ -77,8 +77,8 @@ def primed(symbols: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
 
 
 def displacements(symbols: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
-    """Symbols of an expansion: δμ for mu."""
-    return tuple(sp.Symbol("δ" + _plain(s), real=True) for s in symbols)
+    """Symbols of an expansion: δmu for mu, shown as δμ."""
+    return tuple(sp.Symbol("δ" + s.name, real=True) for s in symbols)
 
 
 def overview(
@@ -144,6 +144,8 @@ def _one(model: StatisticalModel, name: str, budget: Any) -> Quantity:
     components: tuple[tuple[str, str], ...] = ()
     if name == "christoffel":
         components = tuple(nonzero_components(r"\Gamma", value, parameters, "udd", symmetric=(1, 2)))
+    elif name == "score":
+        components = tuple(nonzero_components(r"\ell", sp.Array(list(value)), parameters, "d"))
     elif name == "metric":
         components = tuple(nonzero_components(r"\mathcal{I}", value, parameters, "dd", symmetric=(0, 1)))
     return Quantity(name, title, left, symbol, value, components=components)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from symrg.typesetting.wide_matrices import shortened
 from symrg.typesetting.width import RELATIONS, SIGNS, TOKEN, width
 
 LINE_WIDTH = 38.0
@@ -112,7 +113,11 @@ def _break_term(piece: str, limit: float, first: float) -> list[str]:
 
 def _break_factor(factor: str, limit: float, first: float) -> list[str]:
     """One factor in lines: inside its widest parentheses, or with its fraction written in front."""
-    groups = [g for g in _groups(factor) if len(split_terms(g.inner)) > 1 and width(g.inner) > limit / 5]
+    groups = [
+        g
+        for g in _groups(factor)
+        if (len(split_terms(g.inner)) > 1 and width(g.inner) > limit / 5) or width(g.inner) > limit
+    ]
     if groups:
         widest = max(groups, key=lambda g: width(g.inner))
         prefix, suffix = factor[: widest.start], factor[widest.end :]
@@ -122,7 +127,7 @@ def _break_factor(factor: str, limit: float, first: float) -> list[str]:
             lines[0] = f"{prefix}\\{size}l{widest.opening} {lines[0]}"
             lines[-1] = f"{lines[-1]} \\{size}r{widest.closing}{suffix}"
             return lines
-    rewritten = _denominator_behind(factor, limit) or _fraction_in_front(factor)
+    rewritten = _denominator_behind(factor, limit) or _fraction_in_front(factor) or _unwound(factor, limit)
     return [factor] if rewritten is None else _break_term(rewritten, limit, first)
 
 
@@ -231,6 +236,23 @@ def _denominator_behind(piece: str, limit: float) -> str | None:
     return None
 
 
+def _unwound(piece: str, limit: float) -> str | None:
+    r"""``e^{long}`` as ``\exp\left(long\right)`` and ``\sqrt{long}`` as ``\left(long\right)^{1/2}``."""
+    for match in re.finditer(r"(?<![A-Za-z\\])e\^\{|\\sqrt(?:\[(\d+)\])?\{", piece):
+        if piece[: match.start()].count("{") != piece[: match.start()].count("}"):
+            continue
+        end = _closing_brace(piece, match.end() - 1)
+        inner = piece[match.end() : end]
+        if width(inner) <= limit * (1.3 if match[0].startswith("e") else 1.0):
+            continue
+        before, behind = piece[: match.start()], piece[end + 1 :]
+        if match[0].startswith("e"):
+            return rf"{before}\exp\left({inner}\right){behind}"
+        if not re.match(r"\s*\^", behind):
+            return rf"{before}\left({inner}\right)^{{1/{match[1] or 2}}}{behind}"
+    return None
+
+
 def _closing_brace(text: str, opening: int) -> int:
     depth = 0
     for i in range(opening, len(text)):
@@ -286,10 +308,12 @@ def display(text: str, limit: float = LINE_WIDTH) -> str:
     r"""The formula as one display: itself where it fits, otherwise ``aligned`` lines."""
     sides = split_relation(text)
     if width(text) <= limit or sides is None:
+        text, named = shortened(text, limit)
         lines = break_lines(text, limit)
-        if len(lines) == 1:
+        if len(lines) == 1 and not named:
             return lines[0]
-        return _aligned([f"& {lines[0]}", *(rf"& \quad {line}" for line in lines[1:])])
+        rows = [f"& {lines[0]}", *(rf"& \quad {line}" for line in lines[1:])]
+        return _aligned([*rows, *_written_out(named, limit)])
     return chain(sides[0], [(sides[1], sides[2])], limit)
 
 
@@ -322,18 +346,26 @@ def chain_rows(left: str, steps: Sequence[tuple[str, str]], limit: float = LINE_
     r"""The rows of `chain`, each with its ``&``, for an environment of your own."""
     rows = []
     indent = width(left)
+    all_sides = " ".join([left, *(right for _, right in steps)])
     hang = indent > limit / 3  # a long left side stands on its own line
     if hang:
         rows = [line if k == 0 else rf"\quad {line}" for k, line in enumerate(break_lines(left, limit))]
         rows = [f"& {row}" for row in rows]
     room = limit - (1.0 if hang else indent) - 1.4
     for k, (relation, right) in enumerate(steps):
+        right, named = shortened(right, room - 1.0, all_sides)
         lines = break_lines(right, room - 1.0, room)
         head = left if k == 0 and not hang else ""
         lead = r"\quad " if hang else ""
         rows.append(f"{head} &{lead}{relation} {lines[0]}".strip())
         rows.extend(rf"& {lead}\quad {line}" for line in lines[1:])
+        rows.extend(_written_out(named, limit))
     return rows
+
+
+def _written_out(named: Sequence[tuple[str, str]], limit: float) -> list[str]:
+    """The rows that say what the names in a matrix stand for."""
+    return [row for name, entry in named for row in chain_rows(name, [("=", entry)], limit)]
 
 
 def _aligned(rows: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ commands that draw a letter; anything else (``\input``, unbalanced braces, ``%``
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from sympy.printing.conventions import split_super_sub
 
@@ -24,6 +25,15 @@ _ACCENTS = ("hat", "bar", "tilde", "dot", "ddot", "vec")
 _UNICODE = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK)) | dict(
     zip("ΓΔΘΛΞΠΣΥΦΨΩ", ("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"))
 )
+_UNICODE |= {"ϵ": "epsilon", "ϑ": "vartheta", "ϕ": "phi", "ϱ": "varrho", "ϖ": "varpi"}
+_UNICODE |= {"ℓ": "ell", "ħ": "hbar", "∞": "infty", "∇": "nabla", "∂": "partial"}
+_LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_HIGH = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_MARKS = {
+    "\u0300": "grave", "\u0301": "acute", "\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0306": "breve",
+    "\u0307": "dot", "\u0308": "ddot", "\u030c": "check", "\u20d7": "vec",
+}  # fmt: skip
+_CHANGES = {"δ": r"\delta", "Δ": r"\Delta", "∂": r"\partial"}
 _HARMLESS = (
     set(_GREEK)
     | _CAPITAL
@@ -46,8 +56,15 @@ def is_greek(name: str) -> bool:
     return base in _GREEK or base in _CAPITAL or base in _VARIANTS or base in _UNICODE
 
 
+def plain_letters(name: str) -> str:
+    """The name with indices as ``_1`` and ``^1`` where it has them as Unicode: x₁ is x_1."""
+    name = re.sub("[₀-₉]+", lambda m: "_" + m[0].translate(_LOW), name)
+    return re.sub("[⁰¹²³⁴-⁹]+", lambda m: "^" + m[0].translate(_HIGH), name)
+
+
 def symbol_name(name: str) -> str:
     r"""LaTeX of a symbol's name: ``mu_2`` is ``\mu_{2}``, ``count`` is ``\mathrm{count}``."""
+    name = plain_letters(name)
     if name.endswith("'"):
         return symbol_name(name[:-1]) + "'"
     if re.search(r"[\\{}$%#&~ ^]", name) and not re.fullmatch(r"\w+(\^\w+|_\w+)*", name):
@@ -57,7 +74,8 @@ def symbol_name(name: str) -> str:
     if supers:
         text += "^{" + " ".join(map(_index, supers)) + "}"
     if subs:
-        text += "_{" + " ".join(map(_index, subs)) + "}"
+        indices = list(map(_index, subs))
+        text += "_{" + (r"\," if any(i.startswith(r"\mathrm{") for i in indices) else " ").join(indices) + "}"
     return text
 
 
@@ -104,13 +122,36 @@ def _letter(base: str) -> str:
         return "\\" + base
     if base in _UNICODE:
         return "\\" + _UNICODE[base] if base != "ο" else "o"
+    if base[:1] in _CHANGES and len(base) > 1:  # a displacement or difference: δμ, Δt
+        return rf"{_CHANGES[base[0]]} {_letter(base[1:])}"
+    if not base.isascii():
+        return _beyond_ascii(base)
     if len(base) <= 1 or base.isdigit():
         return base
-    if base[0] == "δ":  # a displacement: δμ
-        return r"\delta " + _letter(base[1:])
     if base[0] == "d" and (base[1:] in _GREEK or len(base) == 2):  # the differential of a coordinate
         return "d" + _letter(base[1:])
     return rf"\mathrm{{{base}}}"
+
+
+def _beyond_ascii(base: str) -> str:
+    """A name with letters that TeX has not: accents are set as such, Greek by name, others by their number."""
+    letters: list[str] = []
+    for c in unicodedata.normalize("NFD", base):
+        if c in _MARKS and letters:
+            letters[-1] = rf"\{_MARKS[c]}{{{letters[-1]}}}"
+        elif c in _UNICODE:
+            letters.append("\\" + _UNICODE[c])
+        elif c.isascii():
+            letters.append(c)
+        else:
+            letters.append(f"u{ord(c):04x}")
+    if len(letters) == 1:
+        return letters[0] if letters[0].startswith("\\") else rf"\mathrm{{{letters[0]}}}"
+    return (
+        rf"\mathrm{{{' '.join(letters)}}}"
+        if any(x.startswith("\\") for x in letters)
+        else rf"\mathrm{{{''.join(letters)}}}"
+    )
 
 
 def _index(text: str) -> str:

@@ -36,8 +36,8 @@ from symrg.typesetting.plain import costly_to_order
 _LONG_NUMERATOR = 110  # characters of LaTeX: a longer sum stands beside its fraction
 _OPERATORS = {"erf": "erf", "erfc": "erfc", "erfi": "erfi", "sign": "sgn", "Ei": "Ei", "li": "li", "Li": "Li",
               "sech": "sech", "csch": "csch", "sinc": "sinc"}  # fmt: skip
-_SYMBOLS = {"beta": r"\mathrm{B}", "zeta": r"\zeta", "LambertW": "W", "airyai": r"\operatorname{Ai}",
-            "airybi": r"\operatorname{Bi}", "digamma": r"\psi", "trigamma": r"\psi_{1}"}  # fmt: skip
+_SYMBOLS = {"beta": r"\mathrm{B}", "zeta": r"\zeta", "LambertW": "W",
+            "digamma": r"\psi", "trigamma": r"\psi_{1}"}  # fmt: skip
 _INVERSE = {"asin": r"\arcsin", "acos": r"\arccos", "atan": r"\arctan", "acot": r"\operatorname{arccot}",
             "asinh": r"\operatorname{arsinh}", "acosh": r"\operatorname{arcosh}", "atanh": r"\operatorname{artanh}",
             "acoth": r"\operatorname{arcoth}"}  # fmt: skip
@@ -65,6 +65,11 @@ class FieldPrinter(LatexPrinter):
             return mantissa
         power = f"10^{{{int(exponent)}}}"
         return power if mantissa == "1" else rf"{mantissa} \cdot {power}"
+
+    def _print(self, expr: Any, **kwargs: Any) -> str:
+        if expr is S.EulerGamma:  # SymPy lets it print itself, as a plain gamma
+            return r"\gamma_{\mathrm{E}}"
+        return str(super()._print(expr, **kwargs))
 
     def _print_Indexed(self, expr: Any) -> str:
         return f"{self._print(expr.base)}_{{{' '.join(map(self._print, expr.indices))}}}"
@@ -286,6 +291,12 @@ class FieldPrinter(LatexPrinter):
         if isinstance(argument, sympy.binomial):
             return rf"\ln{power} {self._print(argument)}"
         return self._call(r"\ln", [argument], exp)
+
+    def _print_airyai(self, expr: Any, exp: str | None = None) -> str:
+        return self._call(r"\operatorname{Ai}", expr.args, exp)
+
+    def _print_airybi(self, expr: Any, exp: str | None = None) -> str:
+        return self._call(r"\operatorname{Bi}", expr.args, exp)
 
     def _print_gamma(self, expr: Any, exp: str | None = None) -> str:
         return self._call(r"\Gamma", expr.args, exp)

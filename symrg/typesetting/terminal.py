@@ -6,8 +6,10 @@ from typing import Any
 
 import sympy
 from sympy.printing.pretty.pretty import PrettyPrinter
+from sympy.printing.pretty.pretty_symbology import pretty_symbol
 from sympy.printing.pretty.stringpict import prettyForm
 
+from symrg.typesetting.names import plain_letters
 from symrg.typesetting.order import natural_order, turns_well
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -31,6 +33,15 @@ class TerminalPrinter(PrettyPrinter):
                     if turned.as_coeff_Mul()[0].is_positive:
                         return super()._print_Mul(turned)
         return super()._print_Mul(product)
+
+    def _print_Symbol(self, expr: Any, bold_name: bool = False) -> prettyForm:
+        name = plain_letters(expr.name)
+        if name.startswith("δ") and len(name) > 1:  # a displacement: δμ
+            return prettyForm("δ" + pretty_symbol(name[1:]))
+        return prettyForm(pretty_symbol(name, bold_name=bold_name))
+
+    def _print_EulerGamma(self, expr: Any) -> prettyForm:
+        return prettyForm("γᴇ")
 
     def _named(self, name: str, *arguments: Any) -> prettyForm:
         head = prettyForm(name)

@@ -37,7 +37,7 @@ def test_primes_and_displacements_keep_assumptions():
     assert (m2.name, s2.name) == ("mprime", "sprime")
     assert s2.is_positive
     assert m2.is_positive is None
-    assert [d.name for d in displacements(sp.symbols("mu k"))] == ["δμ", "δk"]
+    assert [d.name for d in displacements(sp.symbols("mu k"))] == ["δmu", "δk"]
 
 
 def test_the_quantities_of_the_normal_family():

@@ -51,13 +51,46 @@ def test_a_long_denominator_is_written_as_a_power(power, factor):
     assert (r"{x^{2}}" in lines[0]) == (factor != 1)
 
 
+@pytest.mark.parametrize(
+    ("expression", "opening", "closing"),
+    [
+        (sp.exp(-POLYNOMIAL / 2), r"\exp\biggl(", r"\biggr)"),
+        (sp.exp(-POLYNOMIAL / (2 * x**2)) / sp.sqrt(2 * sp.pi), r"\exp\biggl(", r"\Bigr)"),
+        (sp.sqrt(POLYNOMIAL), r"\Bigl(", r"\Bigr)^{1/2}"),
+        (sp.cbrt(POLYNOMIAL) * z, r"\Bigl(", r"\Bigr)^{1/3}"),
+    ],
+)
+def test_what_braces_hold_is_broken_too(expression, opening, closing):
+    lines = break_lines(latex(expression), 38.0)
+    assert len(lines) > 1
+    assert all(width(line) <= 41 for line in lines)
+    text = " ".join(lines)
+    assert r"\exp" not in opening or r"\exp" in text
+    assert closing in text
+    assert text.count("{") == text.count("}")
+
+
+def test_wide_entries_of_a_matrix_are_written_out_below_it():
+    matrix = sp.Matrix([[1, POLYNOMIAL], [sp.expand((x + y) ** 4), 0]])
+    text = display("M = " + latex(matrix))
+    assert r"M &= \begin{pmatrix} 1 & m_{12} \\ x^{4}" in text
+    assert r"m_{12} &= x^{5}" in text
+    assert "m_{21}" not in text  # it fits
+    assert display(latex(matrix)).startswith("\\begin{aligned}\n& \\begin{pmatrix}")
+    assert "a_{12} &=" in display("m = " + latex(matrix))  # m has a meaning already
+    vector = display("v = " + latex(sp.Matrix([POLYNOMIAL, 1])))
+    assert r"m_{1} &= x^{5}" in vector
+    assert display("M = " + latex(sp.eye(2))) == r"M = \begin{pmatrix} 1 & 0 \\ 0 & 1 \end{pmatrix}"
+
+
 def test_a_short_formula_stays_in_one_line():
     assert display("a = b") == "a = b"
     assert break_lines("a + b") == ["a + b"]
 
 
 def test_a_break_never_falls_inside_braces():
-    assert break_lines(r"e^{" + latex(POLYNOMIAL) + "}") == [r"e^{" + latex(POLYNOMIAL) + "}"]
+    index = r"A_{" + latex(POLYNOMIAL) + "}"
+    assert break_lines(index) == [index]
 
 
 def test_a_chain_is_aligned_at_its_relations():
@@ -92,6 +125,8 @@ SAMPLES = [
         (
             "Text with 50% & $x_0$, where a < b.",
             *[Equation(text) for text in LONG],
+            Equation("M = " + latex(sp.Matrix([[POLYNOMIAL, 1], [0, POLYNOMIAL / x]]))),
+            Equation(latex(sp.exp(-POLYNOMIAL / 2) * sp.sqrt(POLYNOMIAL)), tag="9"),
             Equation("S = " + latex(sp.expand((x + y + z + 1) ** 14)), tag="8"),  # longer than a page
             Equation(
                 r"\begin{cases} a & \text{if } b \\ c & \text{otherwise} \end{cases}", tag="14b", label="eq:cases"
