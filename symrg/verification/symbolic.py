@@ -18,6 +18,7 @@ from symrg.typesetting import plain
 from symrg.verification.assumed import restated
 from symrg.verification.constancy import constant_and_zero
 from symrg.verification.inequalities import prove_nonnegative, prove_positive
+from symrg.verification.kinked_integrals import zero_in_every_order
 from symrg.verification.reading import Reading, evaluated, tame
 from symrg.verification.reductions import ROUTES, bounded_expand, vanishes
 from symrg.verification.witness import Evidence, Outcome, undecided
@@ -67,6 +68,10 @@ class SymbolicWitness:
             new = budget.attempt("expand", lambda: bounded_expand(bounded_expand(residual.doit())))
             return ["expand, with the order of factors kept: 0"] if new == 0 else None
         for how, form in self._forms(residual, reading, budget):
+            if form.has(sp.Integral) and (self.only is None or any("kinks" in n for n in self.only)):
+                steps = budget.attempt("integrals cut at their kinks", zero_in_every_order, form, budget, share=0.6)
+                if steps is not None:
+                    return [*how, *steps]
             share = Budget(max(0.75 * budget.remaining, 0.01))
             steps = reduce_to_zero(form, share, self.only)
             budget.attempts += share.attempts
