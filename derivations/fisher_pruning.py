@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from derivations.pruning_comparison import ENCODER, Comparison, Turned, compare_rules, over_seeds, turn
-from derivations.report.content import Block, Chapter, Entry, Figure, Finding, Formula, Witness
+from derivations.report.content import Block, Chapter, Entry, Figure, Finding, Formula, Witness, pdf_of
 from derivations.statement import TALK
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _blocks(
         f"{comparison.images:,} images: the largest relative difference is {comparison.largest:.1e}. "
         f"{comparison.zeros:,} entries are exactly zero in both. In the encoder: {_zeros_in_words(zeros)}.",
         *(
-            Figure(f.svg() if k > 3 else _png(f), f.alt, f.caption, name, "svg" if k > 3 else "png")
+            Figure(f.svg() if k > 3 else _png(f), f.alt, f.caption, name, "svg" if k > 3 else "png", pdf_of(f.canvas))
             for k, (f, name) in enumerate(zip(drawn, names))
         ),
         "Equation (3) says what cutting a weight costs: setting $w_i$ to zero moves the model by a divergence of "

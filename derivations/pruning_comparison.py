@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from derivations.report.content import Block, Figure, Table
+from derivations.report.content import Block, Figure, Table, pdf_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -172,5 +172,6 @@ def over_seeds(count: int, progress: Progress | None = None) -> list[Block]:
             rows.append((WORDS[str(rule)], *cells))
         caption = f"{what}: test error relative to the unpruned network, mean and standard error of {count} seeds."
         drawn = figures.seeds(data, caption)
-        blocks += [Table(columns, tuple(rows), caption), Figure(drawn.svg(), drawn.alt, caption, f"Seeds, {setting}")]
+        figure = Figure(drawn.svg(), drawn.alt, caption, f"Seeds, {setting}", pdf=pdf_of(drawn.canvas))
+        blocks += [Table(columns, tuple(rows), caption), figure]
     return blocks

@@ -119,6 +119,7 @@ class Figure:
         caption: under the image.
         title: a short name, for the list of figures and for links.
         kind: "svg", "png" or "jpeg".
+        pdf: the same as PDF, for the article; empty leaves it out there.
     """
 
     data: str | bytes
@@ -126,6 +127,7 @@ class Figure:
     caption: str
     title: str = ""
     kind: str = "svg"
+    pdf: bytes = b""
 
     @classmethod
     def from_matplotlib(cls, figure: Any, alt: str, caption: str, title: str = "", raster: bool = False) -> Figure:
@@ -134,7 +136,8 @@ class Figure:
         kind = "png" if raster else "svg"
         figure.savefig(buffer, format=kind, bbox_inches="tight", metadata=None if raster else {"Date": None}, dpi=150)
         value: str | bytes = buffer.getvalue()
-        return cls(value if raster else buffer.getvalue().decode("utf-8"), alt, caption, title, kind)
+        text = value if raster else buffer.getvalue().decode("utf-8")
+        return cls(text, alt, caption, title, kind, pdf_of(figure))
 
     @classmethod
     def from_file(cls, path: str | Path, alt: str, caption: str, title: str = "") -> Figure:
@@ -154,6 +157,13 @@ class Figure:
         raw = self.data.encode("utf-8") if isinstance(self.data, str) else self.data
         mime = "image/svg+xml" if self.kind == "svg" else f"image/{self.kind}"
         return f"data:{mime};base64,{base64.b64encode(raw).decode('ascii')}"
+
+
+def pdf_of(canvas: Any) -> bytes:
+    """A matplotlib figure as PDF, the same bytes each time."""
+    buffer = io.BytesIO()
+    canvas.savefig(buffer, format="pdf", bbox_inches="tight", metadata={"CreationDate": None}, dpi=150)
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The report as a LaTeX article: the same chapters, derivations and ledger, without the figures."""
+"""The report as a LaTeX article: the same chapters, derivations, figures and ledger."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from pathlib import Path
 
 from derivations.report.content import Entry, Figure, Formula, Report, Step, Table, Witness, Working, fold
 from symrg import typesetting
-from symrg.typesetting import Chain, Equation, Section, document
+from symrg.files import write_atomically
+from symrg.typesetting import Chain, Equation, Picture, Section, document
+
+FIGURES = "figures"
 
 
 def write_document(report: Report, path: str | Path) -> Path:
-    """Write the article.
+    """Write the article, with its figures in a folder `figures` beside it.
 
     Args:
         report: what it holds.
@@ -20,13 +23,16 @@ def write_document(report: Report, path: str | Path) -> Path:
         The path.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(article(report), encoding="utf-8")
-    return path
+    folder = path.parent / FIGURES
+    for chapter in report.chapters:
+        for block in chapter.blocks:
+            if isinstance(block, Figure) and block.pdf:
+                write_atomically(folder / f"{block.identifier}.pdf", block.pdf)
+    return write_atomically(path, article(report))
 
 
 def article(report: Report) -> str:
-    """The article as text, ready for pdflatex."""
+    """The article as text, ready for pdflatex beside the folder of its figures."""
     sections = []
     if report.findings:
         rows = tuple((f.question, f"{f.status}: {f.answer}" if f.status else f.answer) for f in report.findings)
@@ -40,11 +46,11 @@ def article(report: Report) -> str:
     return document(report.title, sections, abstract=report.abstract.replace("\n\n", " "))
 
 
-def _parts(block: object) -> tuple[str | Equation | Section | typesetting.Table, ...]:
+def _parts(block: object) -> tuple[str | Equation | Section | Picture | typesetting.Table, ...]:
     if isinstance(block, str):
         return (block,)
     if isinstance(block, Formula):
-        parts: list[str | Equation | Section | typesetting.Table] = [Equation(block.body, tag=block.number)]
+        parts: list[str | Equation | Section | Picture | typesetting.Table] = [Equation(block.body, tag=block.number)]
         verdict = f"{block.name} ({block.status})." if block.status else block.name
         if verdict or block.caption:
             parts.append(f"{verdict} {block.caption}".strip())
@@ -59,7 +65,9 @@ def _parts(block: object) -> tuple[str | Equation | Section | typesetting.Table,
         rows = tuple(tuple(str(cell) for cell in row) for row in block.rows)
         return (typesetting.Table(block.columns, rows, block.caption),)
     assert isinstance(block, Figure)
-    return (f"Figure in the report: {block.caption}",)
+    if not block.pdf:
+        return (f"Figure in the report: {block.caption}",)
+    return (Picture(f"{FIGURES}/{block.identifier}.pdf", block.caption),)
 
 
 def _word(step: Step) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symrg.typesetting.document import Chain, Equation, Section, Table, document, fragment
+from symrg.typesetting.document import Chain, Equation, Picture, Section, Table, document, fragment
 from symrg.typesetting.lines import break_lines, chain, display
 from symrg.typesetting.notation import component, divergence, expectation, fisher, functional_derivative
 from symrg.typesetting.plain import plain
@@ -12,6 +12,7 @@ from symrg.typesetting.typeset import Typeset
 __all__ = [
     "Chain",
     "Equation",
+    "Picture",
     "Section",
     "Table",
     "Typeset",

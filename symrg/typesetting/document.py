@@ -1,6 +1,6 @@
 r"""LaTeX documents: a title, sections of text and displayed formulas, ready for pdflatex or for ``\input``.
 
-A document needs amsmath, amssymb, mathtools, hyperref, booktabs and microtype, and nothing else.
+A document needs amsmath, amssymb, mathtools, graphicx, hyperref, booktabs and microtype, and nothing else.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symrg.typesetting.lines import LINE_WIDTH, chain_rows, display
+from symrg.typesetting.names import symbol_name
 
 _PREAMBLE = r"""\documentclass[11pt]{article}
 \IfFileExists{lmodern.sty}{\usepackage{lmodern}\usepackage[T1]{fontenc}}{}
 \usepackage[utf8]{inputenc}
 \usepackage{amsmath,amssymb,mathtools}
 \usepackage{booktabs}
+\usepackage{graphicx}
 \usepackage{microtype}
 \usepackage[hidelinks]{hyperref}
 \setlength{\textwidth}{6.5in}
@@ -30,7 +32,15 @@ _LONG_WORD = 24
 _ESCAPES = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "%": r"\%", "#": r"\#", "&": r"\&",
             "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
             "<": r"\textless{}", ">": r"\textgreater{}",
-            '"': "''", "\u2013": "--", "\u2014": "---", "\u2212": "$-$"}  # fmt: skip
+            '"': "''", "\u2013": "--", "\u2014": "---", "\u2212": "$-$",
+            "\u201c": "``", "\u201d": "''", "\u2018": "`", "\u2019": "'"}  # fmt: skip
+
+_SIGNS = {
+    "\u2264": r"\leq", "\u2265": r"\geq", "\u2260": r"\neq", "\u2248": r"\approx", "\u2192": r"\to",
+    "\u2190": r"\leftarrow", "\u221e": r"\infty", "\u2032": "'", "\u221d": r"\propto", "\u2208": r"\in",
+    "\u2202": r"\partial", "\u222b": r"\int", "\u2211": r"\sum", "\u221a": r"\surd", "\u2016": r"\parallel",
+    "\u2225": r"\parallel", "\u22c5": r"\cdot", "\u2026": r"\dots",
+}  # fmt: skip
 
 _PAGE_BREAKS_FROM = 12  # rows
 
@@ -39,6 +49,14 @@ def escape(text: str) -> str:
     r"""Plain text for LaTeX; what stands between dollar signs is mathematics and stays as it is."""
     parts = re.split(r"(\$[^$]+\$)", text)
     return "".join(part if k % 2 else _escape_plain(part) for k, part in enumerate(parts))
+
+
+def _beyond_latin(character: str) -> str:
+    """Greek and signs as mathematics; other letters, which the fonts have not, by their number."""
+    if character in _SIGNS:
+        return f"${_SIGNS[character]}$"
+    greek = symbol_name(character)
+    return f"${greek}$" if greek.startswith("\\") and "u0" not in greek else f"[U+{ord(character):04X}]"
 
 
 def _escape_plain(text: str) -> str:
@@ -51,7 +69,9 @@ def _escape_plain(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    return _ESCAPES[character] if re.match(r"[\\{}$%#&_^~<>\"\u2013\u2014\u2212]", character) else character
+    if character > "\u017f" and character not in _ESCAPES:
+        return _beyond_latin(character)
+    return _ESCAPES.get(character, character)
 
 
 @dataclass(frozen=True)
@@ -94,11 +114,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """An image file, by its path as seen from the document, with a caption."""
+
+    path: str
+    caption: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it: paragraphs (str), equations, chains, tables, and deeper sections."""
+    """A heading and what stands under it: paragraphs (str), equations, chains, tables, pictures, deeper sections."""
 
     title: str
-    content: tuple[str | Equation | Chain | Table | Section, ...] = ()
+    content: tuple[str | Equation | Chain | Table | Picture | Section, ...] = ()
 
 
 def document(title: str, sections: Sequence[Section], author: str = "", abstract: str = "", date: str = "") -> str:
@@ -119,12 +147,12 @@ def document(title: str, sections: Sequence[Section], author: str = "", abstract
     return "\n".join([*head, *body, r"\end{document}", ""])
 
 
-def fragment(sections: Sequence[Section | str | Equation | Chain | Table], level: int = 0) -> str:
+def fragment(sections: Sequence[Section | str | Equation | Chain | Table | Picture], level: int = 0) -> str:
     r"""The same without a preamble, for ``\input`` into a document of your own."""
     return "\n\n".join(_block(block, level) for block in sections)
 
 
-def _block(block: Section | str | Equation | Chain | Table, level: int) -> str:
+def _block(block: Section | str | Equation | Chain | Table | Picture, level: int) -> str:
     if isinstance(block, str):
         return escape(block)
     if isinstance(block, Equation):
@@ -133,6 +161,8 @@ def _block(block: Section | str | Equation | Chain | Table, level: int) -> str:
         return _chain(block)
     if isinstance(block, Table):
         return _table(block)
+    if isinstance(block, Picture):
+        return _picture(block)
     command = ("section", "subsection", "subsubsection", "paragraph")[min(level, 3)]
     return f"\\{command}{{{_in_title(block.title)}}}\n\n{fragment(block.content, level + 1)}".rstrip()
 
@@ -202,6 +232,12 @@ def _table(block: Table) -> str:
         f"\\begin{{center}}\n\\begin{{tabular}}{{@{{}}{spec}@{{}}}}\n\\toprule\n{heads} \\tabularnewline\n\\midrule\n"
         f"{rows}\n\\bottomrule\n\\end{{tabular}}\n{caption}\\end{{center}}"
     )
+
+
+def _picture(block: Picture) -> str:
+    width = r"width=\linewidth,height=0.45\textheight,keepaspectratio"
+    caption = f"\\par\\smallskip\\emph{{{escape(block.caption)}}}" if block.caption else ""
+    return f"\\begin{{center}}\n\\includegraphics[{width}]{{{block.path}}}\n{caption}\\end{{center}}"
 
 
 def _in_title(title: str) -> str:

@@ -1,11 +1,13 @@
 """The article of a report."""
 
+import dataclasses
 import re
 import shutil
 import subprocess
 
 import pytest
 
+from derivations.report.content import Chapter, Figure
 from derivations.report.document import article, write_document
 
 
@@ -17,9 +19,29 @@ def test_it_holds_every_claim_with_its_number_and_verdict(report):
     assert r"\includegraphics" not in text
 
 
+@pytest.fixture
+def drawn(report):
+    """The report with a figure of matplotlib's."""
+    from matplotlib.figure import Figure as Canvas
+
+    canvas = Canvas(figsize=(4, 2))
+    canvas.subplots().plot([0, 1], [1, 0])
+    figure = Figure.from_matplotlib(canvas, "A line that falls.", r"A line, $y = 1 - x$.", "Line")
+    return dataclasses.replace(report, chapters=(*report.chapters, Chapter("Drawn", (figure,))))
+
+
+def test_figures_stand_beside_the_article(drawn, tmp_path):
+    text = write_document(drawn, tmp_path / "derivations.tex").read_text()
+    (path,) = re.findall(r"\\includegraphics\[[^]]*\]\{(.*?)\}", text)
+    assert (tmp_path / path).read_bytes()[:4] == b"%PDF"
+    assert "A line, $y = 1 - x$." in text
+    again = write_document(drawn, tmp_path / "again" / "derivations.tex").parent / path
+    assert again.read_bytes() == (tmp_path / path).read_bytes()
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_it_compiles_without_warnings(report, tmp_path):
-    path = write_document(report, tmp_path / "derivations.tex")
+def test_it_compiles_without_warnings(drawn, tmp_path):
+    path = write_document(drawn, tmp_path / "derivations.tex")
     for _ in range(2):
         run = subprocess.run(
             ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", path.name],

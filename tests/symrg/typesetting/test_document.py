@@ -103,6 +103,10 @@ def test_text_is_escaped(given):
     assert "$" not in escape(given)
 
 
+def test_text_beyond_latin_letters():
+    assert escape("β ≤ 1, naïve: жук") == r"$\beta$ $\leq$ 1, naïve: [U+0436][U+0443][U+043A]"
+
+
 def test_mathematics_in_text_stays():
     assert escape(r"where $x_0 < 1$ & $y$") == r"where $x_0 < 1$ \& $y$"
 
@@ -123,7 +127,7 @@ SAMPLES = [
     Section(
         r"Long lines of $\mathcal{I}_{ij}$ & more",
         (
-            "Text with 50% & $x_0$, where a < b.",
+            "Text with 50% & $x_0$, where a < b; “naïve” — β → ∞, 3 × 2 ± 1 ≤ σ², жук …",
             *[Equation(text) for text in LONG],
             Equation("M = " + latex(sp.Matrix([[POLYNOMIAL, 1], [0, POLYNOMIAL / x]]))),
             Equation(latex(sp.exp(-POLYNOMIAL / 2) * sp.sqrt(POLYNOMIAL)), tag="9"),
