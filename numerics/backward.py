@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 
 from numerics.coefficients import compiled, values_for
-from numerics.fluxes import Generator
+from numerics.generator import Generator
 from numerics.problem import Problem, axis_coordinates, make_problem, times_of
 from numerics.rational import DEGREE_14
 from symrg.errors import InvalidEquation, InvalidGrid, SolverFailure

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from numerics.coefficients import Coefficients, evaluate
-from numerics.fluxes import Direction, _fitted, gauss, neighbour, wrapped
+from numerics.fluxes import _fitted, gauss, wrapped
+from numerics.generator import Direction, neighbour
 from numerics.grid import Grid, broadcast
 from numerics.lattice import selling
 from symrg.errors import InvalidEquation, InvalidGrid

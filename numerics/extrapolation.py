@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from numerics.expansion import Expansion, expand, worthwhile
 from numerics.grid import Axis, Grid
 from numerics.problem import Problem, refuse_coarse_mesh
 from numerics.stepping import Record, adaptive, exponential, magnus_step, strang_step
@@ -81,6 +82,11 @@ def evolve_extrapolated(
         if separable
         else "Strang sweeps halved with the cells"
     )
+    expansions = _expansions(levels, wanted, first, tolerance)
+    if expansions:
+        attributes["scheme"] = attributes["scheme"].replace(
+            "Strang sweeps halved with the cells", "Chebyshev expansion of the exponential"
+        )
     attributes["guarantees"] = (
         "non-negative by a limiter (see limited); mass "
         + ("conserved to rounding" if generator.closed else "lost only through absorbing sides")
@@ -95,7 +101,8 @@ def evolve_extrapolated(
             if separable:
                 for level in levels:
                     level.mass = _along_axes(level, now, time, 0.1 * tolerance, span, record)
-            else:
+            elif not (expansions and _expanded(levels, expansions, time - now, record)):
+                expansions = []
                 pieces = _swept(levels, now, time, tolerance, span, pieces, record)
             latest, order, estimate = romberg(levels)
             latest, cut = limit(latest, grid, total)
@@ -124,7 +131,7 @@ def coarser(grid: Grid) -> Grid:
         faces = axis.faces[::2].copy()
         # a smooth map has the middle of two cells on the face between them
         middle = 0.5 * (faces[1:] + faces[:-1]) if axis.kind == "stretched" else axis.faces[1::2].copy()
-        axes.append(Axis(axis.symbol, faces, middle, axis.sides, None, axis.kind))
+        axes.append(Axis(axis.symbol, faces, middle, axis.sides, None, axis.kind, axis.infinite))
     return Grid(tuple(axes))
 
 
@@ -237,6 +244,28 @@ def _along_axes(level: Level, start: float, stop: float, tolerance: float, span:
         record,
         lambda when, state: None,
     )
+
+
+def _expansions(levels: list[Level], wanted: np.ndarray, first: float, tolerance: float) -> list[Expansion]:
+    """Expansions of the generators of all levels, where they are constant and no sum over the axes, and it pays."""
+    problem = levels[0].problem
+    if not problem.coefficients.autonomous or problem.generator(first).separable:
+        return []
+    found = [worthwhile(level.problem.generator(first), wanted, first, tolerance) for level in levels]
+    return [e for e in found if e is not None] if None not in found else []
+
+
+def _expanded(levels: list[Level], expansions: list[Expansion], duration: float, record: Record) -> bool:
+    """Advance all levels by expansions of the exponential; False, and nothing done, where one does not settle."""
+    states = []
+    for level, found in zip(levels, expansions):
+        state = expand(level.problem.generator(0.0), found, level.mass, duration, record)
+        if state is None:
+            return False
+        states.append(state)
+    for level, state in zip(levels, states):
+        level.mass = state
+    return True
 
 
 def _swept(

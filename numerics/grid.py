@@ -1,8 +1,9 @@
 """Grids of cells: uniform, stretched by given faces, or mapped from an infinite interval.
 
 An axis is a monotone map from the cell index xi in [0, n] to the coordinate; cell i lies between the faces
-x(i) and x(i + 1) and its centre is x(i + 1/2). An infinite side is cut off at a distance of many scales, where the
-cells have grown exponentially: x = c + s sinh(kappa u) on the line, x = a + s sinh(kappa u)^2 on a half line.
+x(i) and x(i + 1) and its centre is x(i + 1/2). An infinite side is cut off beyond the probability, where the cells
+have grown exponentially: around one place x = c + s sinh(kappa u) on the line, x = a + s sinh(kappa u)^2 on a half
+line; several places are resolved together, see `_mapped`.
 """
 
 from __future__ import annotations
@@ -27,14 +28,19 @@ class Spread:
     """What the map of an infinite axis is built for.
 
     Attributes:
-        centre: where the cells are smallest (on the line).
-        scale: the length that they resolve there.
-        far: how far from the centre the outer faces lie, at least.
+        places: (centre, scale) of everything that the cells have to resolve.
+        low: how far down the outer face lies, where that end is infinite.
+        high: how far up it lies.
     """
 
-    centre: float = 0.0
-    scale: float = 1.0
-    far: float = 500.0
+    places: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+    low: float = -500.0
+    high: float = 500.0
+
+    @classmethod
+    def around(cls, centre: float, scale: float, far: float) -> Spread:
+        """One place, and outer faces at a distance from it."""
+        return cls(((centre, scale),), centre - far, centre + far)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +54,7 @@ class Axis:
         sides: the boundary conditions.
         slope: dx/dxi at the centres, for smooth maps (None where faces were given by hand).
         kind: "uniform", "stretched" or "mapped".
+        infinite: whether the lower and the upper end stand for infinity.
     """
 
     symbol: sympy.Symbol
@@ -56,6 +63,7 @@ class Axis:
     sides: Sides
     slope: np.ndarray | None
     kind: str
+    infinite: tuple[bool, bool] = (False, False)
 
     @property
     def cells(self) -> int:
@@ -222,20 +230,61 @@ def _axis(symbol: sympy.Symbol, given: tuple[float, ...], cells: int | None, sid
 
 
 def _mapped(symbol: sympy.Symbol, low: float, high: float, cells: int, sides: Sides, spread: Spread) -> Axis:
-    centre, scale = spread.centre, spread.scale
-    u = np.arange(2 * cells + 1) / (2 * cells)
-    if math.isinf(low) and math.isinf(high):
-        reach = math.asinh(max(spread.far / scale, 20.0))
-        u = reach * (2 * u - 1)
-        x, du = centre + scale * np.sinh(u), scale * np.cosh(u) * (2 * reach / cells)
+    """Cells as fine as the finest place asks for: 1/h = (sum of 1/h_k^4)^(1/4), h_k^2 = s_k^2 + (x - m_k)^2.
+
+    One place alone makes the map of `sinh`. On a half line h_0 = 2 (d (d + s))^(1/2) is added, d the distance from its
+    end, which alone makes the map of `sinh` squared.
+    """
+    centre, scale = min(spread.places, key=lambda place: place[1])
+    half_line = math.isfinite(low) or math.isfinite(high)
+    sign, origin = (-1.0, high) if math.isfinite(high) else (1.0, low)
+    if half_line:
+        others = [(abs(m - origin), s) for m, s in spread.places]
+        centre, scale = 0.0, min(max(m, s) for m, s in others)
+        far = max((spread.high if sign > 0 else -spread.low) - sign * origin, 20 * scale)
+        ends = (0.0, math.asinh(math.sqrt(far / scale)))
     else:
-        sign, origin = (1.0, low) if math.isinf(high) else (-1.0, high)
-        u = u if sign > 0 else u[::-1]
-        scale = max(abs(centre - origin), scale)
-        reach = math.asinh(math.sqrt(max((abs(centre - origin) + spread.far) / scale, 20.0)))
-        x = origin + sign * scale * np.sinh(reach * u) ** 2
-        du = scale * np.sinh(2 * reach * u) * (reach / cells)
-    return Axis(symbol, x[::2].copy(), x[1::2].copy(), sides, du[1::2].copy(), "mapped")
+        others = [place for place in spread.places if place != (centre, scale)]
+        least = (min(m - 6 * s for m, s in spread.places), max(m + 6 * s for m, s in spread.places))
+        ends = (
+            math.asinh((min(spread.low, least[0]) - centre) / scale),
+            math.asinh((max(spread.high, least[1]) - centre) / scale),
+        )
+
+    def position(w: np.ndarray) -> np.ndarray:
+        return scale * np.sinh(w) ** 2 if half_line else centre + scale * np.sinh(w)
+
+    def slope(w: np.ndarray) -> np.ndarray:
+        return scale * np.sinh(2 * w) if half_line else scale * np.cosh(w)
+
+    def crowding(w: np.ndarray) -> np.ndarray:
+        x, total = position(w), np.ones_like(w)
+        for m, s in others:
+            total += (slope(w) ** 2 / (s * s + (x - m) ** 2)) ** 2
+        return total**0.25
+
+    knots = [np.linspace(*ends, 1001 if others else 2)]
+    for m, s in others:
+        x = m + s * np.sinh(np.linspace(-8, 8, 161))
+        knots.append(np.arcsinh(np.sqrt(np.maximum(x, 0) / scale) if half_line else (x - centre) / scale))
+    w = np.unique(np.clip(np.concatenate(knots), *ends))
+    nodes, weights = np.polynomial.legendre.leggauss(4)
+    inner = w[:-1, None] + 0.5 * (nodes + 1) * np.diff(w)[:, None]
+    index = np.concatenate([[0.0], np.cumsum(0.5 * np.diff(w) * (crowding(inner) * weights).sum(axis=1))])
+    rate = crowding(w) * (cells / index[-1])
+    index *= cells / index[-1]
+    from scipy.interpolate import CubicHermiteSpline
+
+    inverse = CubicHermiteSpline(index, w, 1 / rate)
+    places = np.arange(2 * cells + 1) / 2
+    at = inverse(places)
+    x, dx = position(at), slope(at) * inverse(places, 1)
+    if half_line:
+        x = origin + sign * x
+        if sign < 0:
+            x, dx = x[::-1], dx[::-1]
+    unbounded = (math.isinf(low), math.isinf(high))
+    return Axis(symbol, x[::2].copy(), x[1::2].copy(), sides, dx[1::2].copy(), "mapped", unbounded)
 
 
 def _stretched(symbol: sympy.Symbol, faces: np.ndarray, cells: int | None, sides: Sides) -> Axis:

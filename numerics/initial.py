@@ -52,14 +52,7 @@ def project(
         given = frozenset(parameters.items()) if parameters else frozenset()
         return _checked_expression(expression, equation, grid, start, given, pointwise).copy()
     elif callable(initial):
-        try:
-            density = np.broadcast_to(_real(initial(*grid.mesh())), grid.shape).copy()
-        except InvalidState:
-            raise
-        except (TypeError, ValueError) as reason:
-            raise InvalidState(
-                f"the initial function gave no array of shape {grid.shape} for the coordinate arrays: {reason}"
-            ) from reason
+        density = np.broadcast_to(_called(initial, grid.mesh(), grid.shape), grid.shape).copy()
     elif initial is None:
         raise InvalidState("the initial state is missing: give initial=expression, function or array")
     else:
@@ -148,6 +141,24 @@ def _real(given: Any) -> np.ndarray:
             raise InvalidState("the initial density is complex; a density is real and not negative")
         array = array.real
     return np.asarray(array, dtype=float)
+
+
+def _called(function: Any, points: Sequence[np.ndarray], shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """What a user's function gives for coordinate arrays.
+
+    Raises:
+        InvalidState: it raises, or gives no array of that shape.
+    """
+    shape = shape or np.broadcast_shapes(*(p.shape for p in points))
+    try:
+        return np.broadcast_to(_real(function(*points)), shape)
+    except InvalidState:
+        raise
+    except Exception as reason:
+        raise InvalidState(
+            f"the initial function gave no array of shape {shape} for {len(points)} coordinate arrays: "
+            f"{type(reason).__name__}: {reason}"
+        ) from reason
 
 
 def _from_expression(
@@ -280,18 +291,25 @@ def _refuse_truncation(
 def spread_of(
     initial: Any, equation: FokkerPlanck, domain: Mapping[Any, Any], parameters: Mapping[Any, Any] | None, start: float
 ) -> dict[sympy.Symbol, Spread]:
-    """Mean and standard deviation of an expression, for axes with infinite ends.
+    """Mean and standard deviation of an initial state, for axes with infinite ends.
 
     Args:
-        initial: the initial state; anything but an expression gives no information.
+        initial: the initial state, an expression or a function; anything else gives no information.
         equation: the equation.
         domain: {coordinate: (a, b)}, every coordinate.
         parameters: numbers for the symbols of the expression.
         start: time at which it is taken.
     """
-    if not isinstance(initial, sympy.Expr) or initial.has(sympy.DiracDelta):
+    if isinstance(initial, sympy.Expr) and not initial.has(sympy.DiracDelta):
+        function = _function(initial, equation, start, parameters)
+    elif callable(initial) and not isinstance(initial, sympy.Basic):
+
+        def function(points: Sequence[np.ndarray]) -> np.ndarray:
+            with np.errstate(all="ignore"):
+                return _called(initial, points)
+
+    else:
         return {}
-    function = _function(initial, equation, start, parameters)
     found: dict[sympy.Symbol, Spread] = {}
     # the first look spans ten decades; the next ones look closer around what was found, until nothing changes
     for _ in range(LOOKS):
@@ -299,11 +317,15 @@ def spread_of(
         if not found and equation.dimension == 1:
             found = _seen_from(function, equation, domain, {}, 2**20)
         settled = found.keys() == before.keys() and all(
-            abs(found[c].scale - before[c].scale) <= 1e-2 * found[c].scale for c in found
+            abs(_scale(found[c]) - _scale(before[c])) <= 1e-2 * _scale(found[c]) for c in found
         )
         if settled:
             break
     return found
+
+
+def _scale(spread: Spread) -> float:
+    return spread.places[0][1]
 
 
 def _seen_from(
@@ -319,12 +341,12 @@ def _seen_from(
     for c in equation.coordinates:
         low, high = float(domain[c][0]), float(domain[c][-1])
         u = (np.arange(count) + 0.5) / count
-        if c in known and known[c].scale < 0.1 * (abs(known[c].centre) + known[c].scale):
+        centre, scale = known[c].places[0] if c in known else (0.0, math.inf)
+        if scale < 0.1 * (abs(centre) + scale):
             v = 12 * (2 * u - 1)
-            width = 0.1 * known[c].scale
-            x, dx = known[c].centre + width * np.sinh(v), width * np.cosh(v)
+            x, dx = centre + 0.1 * scale * np.sinh(v), 0.1 * scale * np.cosh(v)
             inside = (x > low) & (x < high)
-            x, dx = np.where(inside, x, known[c].centre), np.where(inside, dx, 0.0)
+            x, dx = np.where(inside, x, centre), np.where(inside, dx, 0.0)
         elif np.isinf(low) and np.isinf(high):
             v = 24 * (2 * u - 1)
             x, dx = 1e-3 * np.sinh(v), 1e-3 * np.cosh(v)
@@ -350,5 +372,5 @@ def _seen_from(
             if not deviation > 0:  # one point alone: narrower than the points are apart
                 deviation = float(np.interp(mean, x, np.gradient(x))) if np.all(np.diff(x) > 0) else 0.0
             if deviation > 0:
-                found[c] = Spread(mean, deviation, 1e4 * deviation)
+                found[c] = Spread.around(mean, deviation, 1e4 * deviation)
     return found

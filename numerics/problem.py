@@ -15,8 +15,9 @@ import sympy
 
 from numerics.boundary import by_axis, sides_of
 from numerics.coefficients import Coefficients, check_names, coefficients_of, parameter_values
-from numerics.extent import ROUGH_CELLS
-from numerics.fluxes import Generator, coarse_mesh, generator, refuse_anisotropy
+from numerics.extent import REACH, ROUGH_CELLS
+from numerics.fluxes import coarse_mesh, generator, refuse_anisotropy
+from numerics.generator import Generator
 from numerics.grid import Grid, Spread, infinite, make_grid
 from numerics.initial import spread_of
 from symrg.errors import InvalidEquation, InvalidGrid
@@ -158,7 +159,7 @@ def _made(
     rough: dict[sympy.Symbol, Spread] = {}
     if unbounded and spread is None:
         rough = spread_of(initial, equation, intervals, parameters, start)
-        spread = rough or {c: Spread(0.0, 1.0, 1e4) for c in coordinates}
+        spread = {c: rough.get(c, Spread.around(0.0, 1.0, REACH)) for c in coordinates}
     grid = make_grid(coordinates, domain, shape, sides, spread)
     _refuse_size(grid.shape, len(coordinates), states)
     return Problem(equation, grid, coefficients_of(equation), values, unbounded, rough)

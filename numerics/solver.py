@@ -10,9 +10,10 @@ import numpy as np
 import sympy
 
 from numerics.backward import mean_first_passage_time
-from numerics.extent import spreads
-from numerics.fluxes import neighbour
-from numerics.grid import Grid
+from numerics.expansion import expand, worthwhile
+from numerics.extent import REACH, refuse_escape, settled
+from numerics.generator import neighbour
+from numerics.grid import Grid, Spread
 from numerics.initial import project
 from numerics.problem import Problem, axis_coordinates, make_problem, refuse_coarse_mesh, rough_shape, times_of
 from numerics.progress import Progress
@@ -113,15 +114,36 @@ def solve(
 
 
 def _extent(problem, domain, boundary, parameters, initial, wanted, first):
-    """Centre, scale and reach of infinite axes, from a rough solution that starts from the same state."""
-    if isinstance(initial, (np.ndarray, list)) and not callable(initial):
-        return problem.rough or None
-    rough = make_problem(
-        problem.equation, domain, rough_shape(problem), boundary, parameters, initial, first, len(wanted)
-    )
-    density = project(initial, problem.equation, rough.grid, first, parameters)
-    states = list(_evolve_positive(rough, density, wanted, first, 1e-2, lambda now, state=None: None, {}, rough=True))
-    return spreads(rough.grid, states, problem.rough)
+    """Where infinite axes need cells, from rough solutions that start from the same state."""
+    if not isinstance(initial, sympy.Basic) and not callable(initial):
+        return None  # an array was made for the grid that is taken when nothing is known
+    known = {a.symbol: problem.rough.get(a.symbol, Spread.around(0.0, 1.0, REACH)) for a in problem.grid.axes}
+    span = float(wanted[-1]) - first
+    between = first + span * np.array([2.0**-k for k in range(2, 12)] + [0.375, 0.5, 0.625, 0.75, 0.875])
+    looks = np.unique(np.concatenate([[first], between, wanted])) if span > 0 else wanted
+
+    def rough(spread):
+        shape = rough_shape(problem)
+        small = make_problem(problem.equation, domain, shape, boundary, parameters, initial, first, 1, spread)
+        density = project(initial, problem.equation, small.grid, first, parameters)
+        silent = _evolve_positive(small, density, looks, first, 1e-2, lambda now, state=None: None, {}, rough=True)
+        return small.grid, list(silent)
+
+    return settled(rough, known)
+
+
+def stationary_extent(problem, domain, boundary, parameters, time):
+    """Where infinite axes need cells for tasks without an initial state: where the stationary density is."""
+    known = {a.symbol: Spread.around(0.0, 1.0, REACH) for a in problem.grid.axes}
+    sides = {a.symbol: "periodic" if a.sides.periodic else ("reflecting", "reflecting") for a in problem.grid.axes}
+
+    def rough(spread):
+        shape = rough_shape(problem)
+        small = make_problem(problem.equation, domain, shape, sides, parameters, None, time, 1, spread)
+        mass, _ = _stationary(small.generator(time))
+        return small.grid, [mass / small.grid.volumes]
+
+    return settled(rough, known)
 
 
 def _grid_error(problem, result, boundary, parameters, initial, wanted, first, tolerance) -> float:
@@ -163,6 +185,7 @@ def _collected(problem: Problem, density, wanted, first, tolerance, evolve, prog
     with Progress("solving", first, float(wanted[-1]), progress) as bar:
         try:
             for state in evolve(problem, density, wanted, first, tolerance, bar, attributes):
+                refuse_escape(grid, state, float(wanted[len(states)]), tolerance)
                 states.append(state)
                 masses.append(float((state * grid.volumes).sum()))
         except KeyboardInterrupt:
@@ -231,11 +254,17 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
     attributes["order"] = "2 in space"
     rings = [a.sides.periodic for a in grid.axes]
     now = first
-
+    expanded = None
     if generator.separable and coefficients.autonomous:
         attributes["scheme"] = "positive: exponentially fitted fluxes, exponential of the generator"
     elif generator.separable:
         attributes["scheme"] = "positive: exponentially fitted fluxes, commutator-free Magnus steps of order 4"
+    elif (
+        coefficients.autonomous
+        and not generator.advected
+        and (expanded := worthwhile(generator, wanted, first, tolerance))
+    ):
+        attributes["scheme"] = "positive: exponentially fitted fluxes, Chebyshev expansion of the exponential"
     else:
         carried = any(d.speed is not None for d in generator.directions)
         attributes["scheme"] = (
@@ -261,7 +290,10 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
                 mass = exponential(generator, mass, time - now, tolerance, record)
             elif generator.separable:
                 mass = adaptive(magnus, 4, mass, now, time, tolerance, span, total, record, report)
+            elif expanded is not None and (later := expand(generator, expanded, mass, time - now, record)) is not None:
+                mass = later
             else:
+                expanded = None
                 mass = adaptive(strang, 2, mass, now, time, tolerance, span, total, record, report)
             if not coefficients.autonomous:
                 generator = problem.generator(time)
@@ -311,9 +343,7 @@ def steady_state(
     """
     problem = make_problem(equation, domain, shape, boundary, parameters, None, float(time))
     if problem.unbounded:
-        rough = make_problem(equation, domain, rough_shape(problem), boundary, parameters, None, float(time))
-        mass, _ = _stationary(rough.generator(float(time)))
-        spread = spreads(rough.grid, [mass / rough.grid.volumes])
+        spread = stationary_extent(problem, domain, boundary, parameters, float(time))
         problem = make_problem(equation, domain, shape, boundary, parameters, None, float(time), 1, spread)
     grid = problem.grid
     generator = problem.generator(float(time))
@@ -326,6 +356,7 @@ def steady_state(
     matrix = generator.matrix(sharp="third" in method)
     residual = float(np.abs(matrix @ mass.ravel()).sum())
     excess = refuse_coarse_mesh(generator, mass, "of the stationary state")
+    refuse_escape(grid, mass / grid.volumes, float(time), 1e-3)
     from xarray import DataArray
 
     return DataArray(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from numerics.fluxes import Generator, neighbour
+from numerics.generator import Generator, neighbour
 from numerics.problem import axis_coordinates, make_problem
 from numerics.solver import balanced_mass
 from symrg.errors import InvalidGrid, SolverFailure

@@ -27,7 +27,7 @@ from itertools import pairwise
 import numpy as np
 
 from numerics import rational, sweeps
-from numerics.fluxes import Generator
+from numerics.generator import Generator
 from numerics.lattice import chains, lines
 from symrg.errors import SolverFailure
 

@@ -196,6 +196,9 @@ def _spared(problem: Any) -> list[tuple[str, str]]:
     coefficients = problem.coefficients
     separable = coefficients.separable and not any(coefficients.degenerate)
     spared = [("numerics.cross_diffusion", "lattice_directions")] if coefficients.diagonal else []
+    spared.append(("numerics.grid", "_mapped"))
+    if separable or not coefficients.autonomous or any(coefficients.degenerate):
+        spared += [("numerics.expansion", n) for n in ("expand", "worthwhile")]
     if separable and coefficients.autonomous:
         unused: tuple[str, ...] = ("adaptive", "magnus_step", "strang_step")
     elif separable:

@@ -1,0 +1,237 @@
+"""Chebyshev expansion of the exponential of a positive generator that is not a sum over the axes.
+
+    exp(tau L) = sum_k' 2 exp(-z) I_k(z) T_k(1 + 2 L / R),  z = tau R / 2,
+
+with R twice the largest rate of leaving a cell, so that the spectrum lies in [-R, 0] where the generator is in detailed
+balance (Gershgorin). A current widens it along the imaginary axis; the expansion is then cut into shorter ones, and
+again where its terms grow so large that digits would be lost. About (2 z ln(1/eps))^(1/2) products with the matrix
+replace all time steps, whose splitting errors grow with the variation of the lattice directions. What the truncation
+leaves below zero is of the size of `SMALL` and cut off.
+
+Source: Tal-Ezer, Kosloff, J. Chem. Phys. 81 (1984) 3967.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numba import njit
+
+from numerics.generator import Generator
+from numerics.stepping import Record, settle
+
+SMALL = 1e-14  # terms below this, relative to the mass, end an expansion
+LARGEST_TERM = 1e4  # terms beyond this cost too many digits
+MOST_DIAGONALS = 19  # beyond which most entries of the diagonals would be zero
+SWEEP = 30  # products with the matrix in the time of one controlled Strang step
+LONGEST_CALL = 1e9  # products of numbers in one call of the kernel, which nothing interrupts
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """A generator, times 2 / radius, in the form that its expansion wants.
+
+    Attributes:
+        offsets: of the diagonals: out[i] = sum_d values[d, i] m[i + offsets[d]]; none where the matrix goes by rows.
+        values: on the diagonals.
+        starts: where each row starts in `columns` and `entries`.
+        columns: of the entries.
+        entries: of the matrix by rows.
+        radius: bound of the spectrum.
+        growth: by how much a term may exceed the one before, as a logarithm, because of the current.
+    """
+
+    offsets: np.ndarray
+    values: np.ndarray
+    starts: np.ndarray
+    columns: np.ndarray
+    entries: np.ndarray
+    radius: float
+    growth: float
+
+    @property
+    def arguments(self) -> tuple[np.ndarray, ...]:
+        """What the kernel takes."""
+        return self.offsets, self.values, self.starts, self.columns, self.entries
+
+    @property
+    def size(self) -> int:
+        """Numbers that one product reads."""
+        return self.values.size + 2 * self.entries.size
+
+    def pieces(self, duration: float) -> int:
+        """Into how many expansions the current makes one cut a duration."""
+        longest = 2 * math.log(LARGEST_TERM) / max(self.growth**2, 1e-12)
+        return max(1, math.ceil(0.5 * duration * self.radius / longest))
+
+    def products(self, duration: float) -> float:
+        """About how many products with the matrix a duration takes."""
+        pieces = self.pieces(duration)
+        z = 0.5 * duration * self.radius / pieces
+        return pieces * min(math.sqrt(2 * z * math.log(1 / SMALL)) + 8, z + 40)
+
+
+def expansion(generator: Generator) -> Expansion | None:
+    """The matrix of a generator ready to be expanded (kept with it), or None where an axis is advected."""
+    if "expansion" not in generator.kept:
+        generator.kept["expansion"] = None if generator.advected else _made(generator)
+    return generator.kept["expansion"]
+
+
+def _made(generator: Generator) -> Expansion | None:
+    size = generator.grid.size
+    rows, columns, values = generator.entries()
+    lost = np.bincount(rows, np.where(rows == columns, values, 0.0), size)
+    radius = 2 * float(-lost.min())
+    if not (math.isfinite(radius) and radius > 0):
+        return None
+    advective = np.zeros(size)
+    for k in range(len(generator.directions)):
+        forward, backward, _ = generator.flat(k)
+        advective += np.abs(forward - backward)
+    growth = math.asinh(2 * float(advective.max()) / radius)
+    values = values * (2 / radius)
+    shift = columns - rows + size
+    present = np.flatnonzero(np.bincount(shift, minlength=2 * size + 1))
+    place = np.zeros(2 * size + 1, np.int64)
+    place[present] = np.arange(len(present))
+    # sums of what shares a place, in the order of rows and columns
+    slot = rows * len(present) + place[shift]
+    if len(present) <= MOST_DIAGONALS:
+        laid = np.bincount(slot, values, size * len(present)).reshape(size, len(present))
+        by_diagonals = np.ascontiguousarray(laid.T)
+        return Expansion(present - size, by_diagonals, *_no_rows(), radius, growth)
+    taken, where = np.unique(slot, return_inverse=True)
+    starts = np.searchsorted(taken, np.arange(size + 1) * len(present))
+    there = (taken // len(present) + present[taken % len(present)] - size).astype(np.int32)
+    by_rows = (starts.astype(np.int64), there, np.bincount(where, values, len(taken)))
+    return Expansion(np.empty(0, np.int64), np.empty((0, size)), *by_rows, radius, growth)
+
+
+def _no_rows() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0)
+
+
+def worthwhile(generator: Generator, times: Iterable[float], start: float, tolerance: float) -> Expansion | None:
+    """The expansion of a constant generator, where it takes less time than Strang steps at that tolerance would."""
+    found = expansion(generator)
+    if found is None:
+        return None
+    durations = [b - a for a, b in pairwise([start, *map(float, times)]) if b > a]
+    strang = max(8.0, 0.8 / math.sqrt(tolerance)) + 2 * len(durations)
+    return found if sum(map(found.products, durations)) <= SWEEP * strang else None
+
+
+def expand(
+    generator: Generator, found: Expansion, mass: np.ndarray, duration: float, record: Record
+) -> np.ndarray | None:
+    """exp(duration L) mass, or None where the terms stay large in expansions eight times as short as expected."""
+    total = float(mass.sum())
+    work = found.size * found.products(duration)
+    pieces = max(found.pieces(duration), math.ceil(work / LONGEST_CALL))
+    limit = 8 * pieces
+    peak = np.empty(1)
+    while pieces <= limit:
+        state = np.ascontiguousarray(mass).ravel()
+        for _ in range(pieces):
+            out = np.empty_like(state)
+            terms = chebyshev(state, *found.arguments, 0.5 * duration / pieces * found.radius, SMALL, peak, out)
+            if terms < 0 or peak[0] > 1e2 * LARGEST_TERM:
+                break
+            state = out
+        else:
+            record.steps += pieces
+            record.error += SMALL * pieces
+            return settle(state.reshape(mass.shape), total if generator.closed else None, record)
+        pieces *= 2
+    return None
+
+
+@njit(
+    "int64(float64[::1], int64[::1], float64[:, ::1], int64[::1], int32[::1], float64[::1], float64, float64,"
+    "float64[::1], float64[::1])",
+    cache=True,
+    fastmath=True,
+    nogil=True,
+)
+def chebyshev(mass, offsets, values, starts, columns, entries, z, small, peak, out):
+    """The expansion for one z; how many terms it took, or -1 if it did not settle.
+
+    `peak` receives the largest term relative to the mass: its logarithm is the number of digits lost by cancellation.
+    """
+    n = mass.size
+    most = int(40 + 2.5 * z + 12 * math.sqrt(z + 1.0))
+    # scaled Bessel functions exp(-z) I_k(z) by Miller's backward recurrence
+    bessel = np.zeros(most + 2)
+    high = 0.0
+    now = 1e-290
+    total = 0.0
+    for k in range(most + 1, -1, -1):
+        new = high + 2.0 * (k + 1) / z * now
+        high = now
+        now = new
+        bessel[k] = now
+        total += now if k == 0 else 2.0 * now
+        if now > 1e200:
+            scale = 1e-200
+            now *= scale
+            high *= scale
+            total *= scale
+            for j in range(k, most + 2):
+                bessel[j] *= scale
+    for k in range(most + 2):
+        bessel[k] /= total
+    # T_0 = m, T_1 = m + A m, T_k+1 = 2 T_k + 2 A T_k - T_k-1 with A = 2 L / R
+    before = np.zeros(n)
+    current = mass.copy()
+    norm = 0.0
+    for i in range(n):
+        norm += abs(mass[i])
+        out[i] = bessel[0] * mass[i]
+    peak[0] = 1.0
+    block = 1024
+    product = np.empty(block)
+    count = offsets.size
+    quiet = 0
+    for k in range(1, most + 1):
+        first = 1.0 if k == 1 else 2.0
+        weight = 2.0 * bessel[k]
+        term = 0.0
+        for low in range(0, n, block):
+            size = min(block, n - low)
+            for i in range(size):
+                product[i] = 0.0
+            for d in range(count):
+                shift = low + offsets[d]
+                begin = max(0, -shift)
+                end = min(size, n - shift)
+                for i in range(begin, end):
+                    product[i] += values[d, low + i] * current[shift + i]
+            if count == 0:
+                for i in range(size):
+                    total = 0.0
+                    for e in range(starts[low + i], starts[low + i + 1]):
+                        total += entries[e] * current[columns[e]]
+                    product[i] = total
+            for i in range(size):
+                new = first * (current[low + i] + product[i]) - before[low + i]
+                before[low + i] = new
+                out[low + i] += weight * new
+                term += abs(new)
+        before, current = current, before
+        term *= weight
+        if not term < 1e300:
+            return -1
+        if term > peak[0] * norm:
+            peak[0] = term / norm
+        if term < small * norm and bessel[k] < bessel[0]:
+            quiet += 1
+            if quiet == 2:
+                return k
+        else:
+            quiet = 0
+    return -1
