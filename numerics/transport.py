@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -153,13 +154,13 @@ def jko_witness(
     if len(exact.flow.modes) != 1:
         raise InvalidEquation("quantile functions are for one mode; `gaussian_jko_step` steps normal laws of several")
     low, high = _support(exact, scale)
-    state = Quantiles.of(lambda x: exact.density(x, scale), low, high, count)
+    state = Quantiles.of(partial(exact.density, scale=scale), low, high, count)
     errors, moved = [], []
     for h in (step, step / 2):
         found = jko_step(exact.flow, state, scale, h, reference)
         after = scale * math.exp(-h)
         a, b = _support(exact, after)
-        target = _at_quantiles(Quantiles.of(lambda x, to=after: exact.density(x, to), a, b, 4 * count), state)
+        target = _at_quantiles(Quantiles.of(partial(exact.density, scale=after), a, b, 4 * count), state)
         inner = state.weights
         errors.append(math.sqrt(float(inner @ (found.positions - target) ** 2)))
         moved.append(math.sqrt(float(inner @ (state.positions - target) ** 2)))
