@@ -9,7 +9,8 @@ import sympy as sp
 
 from symrg.budget import Budget
 from symrg.errors import InvalidClaim
-from symrg.typesetting import Typeset, latex
+from symrg.typesetting import Typeset, break_lines, latex
+from symrg.typesetting.lines import chain_rows, reasoned
 from symrg.verification import Claim, Verdict, verify
 from symrg.verification.claim import RELATIONS
 
@@ -170,16 +171,16 @@ class Derivation(Typeset):
         return tuple(verdicts)
 
     def latex(self) -> str:
-        """The chain in an `aligned` environment, a word of reason on each step."""
+        """The chain in an `aligned` environment, a word of reason on each step; long lines are broken."""
         head = ""
         if self.notation is not None:
             head = self.notation if isinstance(self.notation, str) else latex(self.notation)
-        rows = [f"{head} &= {latex(self.start)}" if head else f"& {latex(self.start)}"]
-        for step in self.steps:
-            relation = RELATIONS[step.relation]
-            reason = rf" && \text{{({_escaped(step.because)})}}" if step.because else ""
-            rows.append(f"&{relation} {step.latex()}{reason}")
-        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+        start = latex(self.start)
+        first = chain_rows(head, [("=", start)]) if head else [f"& {line}" for line in break_lines(start)]
+        steps = [
+            (chain_rows("", [(RELATIONS[step.relation], step.latex())]), _escaped(step.because)) for step in self.steps
+        ]
+        return reasoned(first, steps)
 
     def __str__(self) -> str:
         return f"{self.title}: {len(self.steps)} steps to {self.last}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from symrg.typesetting.lines import LINE_WIDTH, chain_rows, display
 from symrg.typesetting.names import symbol_name
+from symrg.typesetting.width import width
 
 _PREAMBLE = r"""\documentclass[11pt]{article}
 \IfFileExists{lmodern.sty}{\usepackage{lmodern}\usepackage[T1]{fontenc}}{}
@@ -25,9 +26,12 @@ _PREAMBLE = r"""\documentclass[11pt]{article}
 \setlength{\evensidemargin}{0pt}
 \setlength{\textheight}{9in}
 \setlength{\topmargin}{-0.5in}
+\setlength{\emergencystretch}{2em}
 \allowdisplaybreaks
 """
 
+_PAGE = 42.0  # em of a line
+_LETTER = 0.52  # em of a letter, on the wide side
 _LONG_WORD = 24
 _ESCAPES = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "%": r"\%", "#": r"\#", "&": r"\&",
             "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
@@ -217,21 +221,54 @@ def _chain(block: Chain, limit: float = LINE_WIDTH) -> str:
 
 
 def _table(block: Table) -> str:
-    heads = " & ".join(escape(c) for c in block.columns)
-    needs = [
-        min(max(len(cell) for cell in (column, *(row[k] for row in block.rows))), 40)
-        for k, column in enumerate(block.columns)
-    ]
-    room = 0.98 - 0.03 * len(needs)
-    spec = "".join(rf"p{{{room * need / sum(needs):.3f}\linewidth}}" for need in needs)
-    rows = "\n".join(
-        r"\raggedright " + r" & \raggedright ".join(escape(c) for c in row) + r" \tabularnewline" for row in block.rows
-    )
+    columns = [[head, *(row[k] for row in block.rows)] for k, head in enumerate(block.columns)]
+    shares, size = _shares(columns)
+    spec = "".join(rf"p{{{share:.3f}\linewidth}}" for share in shares)
+
+    def line(cells: Sequence[str]) -> str:
+        return r"\raggedright " + r" & \raggedright ".join(escape(c) for c in cells) + r" \tabularnewline"
+
+    rows = "\n".join(map(line, block.rows))
     caption = f"\\par\\smallskip\\emph{{{escape(block.caption)}}}" if block.caption else ""
     return (
-        f"\\begin{{center}}\n\\begin{{tabular}}{{@{{}}{spec}@{{}}}}\n\\toprule\n{heads} \\tabularnewline\n\\midrule\n"
-        f"{rows}\n\\bottomrule\n\\end{{tabular}}\n{caption}\\end{{center}}"
+        f"\\begin{{center}}\n{size}\\begin{{tabular}}{{@{{}}{spec}@{{}}}}\n\\toprule\n{line(block.columns)}\n"
+        f"\\midrule\n{rows}\n\\bottomrule\n\\end{{tabular}}\n{caption}\\end{{center}}"
     )
+
+
+def _shares(columns: Sequence[Sequence[str]]) -> tuple[list[float], str]:
+    """The shares of the line that the columns take, and a smaller size of type where their longest words need it.
+
+    Every column gets its longest word; what is left is shared out by how much longer its longest cell is.
+    """
+    least = [max(_longest_word(cell) for cell in column) + 0.3 for column in columns]
+    wanted = [max(max(_text_width(cell) for cell in column) + 0.3, low) for column, low in zip(columns, least)]
+    sizes = [("", _PAGE), ("\\small ", _PAGE * 1.1), ("\\footnotesize ", _PAGE * 1.22)]
+    gaps = 1.15 * (len(columns) - 1)
+    size, em = next((s for s in sizes if sum(least) <= s[1] - gaps), sizes[-1])
+    room = em - gaps
+    spare = room - sum(least)
+    if sum(wanted) <= room:
+        widths = wanted
+    elif spare <= 0:
+        widths = [low * room / sum(least) for low in least]
+    else:
+        more = [min(w, 4 * room / len(columns)) - low for w, low in zip(wanted, least)]
+        more = [max(m, 0.0) for m in more]
+        widths = [low + spare * m / sum(more) for low, m in zip(least, more)] if sum(more) else least
+    return [w / em for w in widths], size
+
+
+def _text_width(text: str) -> float:
+    """Width of text with mathematics, in em."""
+    parts = re.split(r"\$([^$]+)\$", text)
+    return sum(width(part) if k % 2 else _LETTER * len(part) for k, part in enumerate(parts))
+
+
+def _longest_word(text: str) -> float:
+    """Width of what can't be broken: a word, as far as `escape` gives it no places to break, or a formula."""
+    words = re.split(r"\s+(?=(?:[^$]*\$[^$]*\$)*[^$]*$)", text)
+    return max(min(_text_width(w), _LONG_WORD * _LETTER) if "$" not in w else _text_width(w) for w in words)
 
 
 def _picture(block: Picture) -> str:

@@ -363,6 +363,39 @@ def chain_rows(left: str, steps: Sequence[tuple[str, str]], limit: float = LINE_
     return rows
 
 
+def reasoned(first: Sequence[str], steps: Sequence[tuple[Sequence[str], str]], limit: float = LINE_WIDTH) -> str:
+    r"""Rows of a chain with a reason for each step, as `aligned`: beside the rows where all fit, else below them.
+
+    Args:
+        first: rows of the start, each with its ``&``.
+        steps: for each step its rows, and the reason as LaTeX text; empty for none.
+        limit: em for a line.
+    """
+    widest = max(width(row) for row in (*first, *(row for rows, _ in steps for row in rows)))
+    words = max((width(rf"\text{{({reason})}}") for _, reason in steps if reason), default=0.0)
+    beside = widest + words + 2.0 <= limit + 4.0
+    lines = list(first)
+    for rows, reason in steps:
+        lines += rows
+        if reason and beside:
+            lines[-1] += rf" && \text{{({reason})}}"
+        elif reason:
+            lines += [rf"& \qquad \text{{{part}}}" for part in _wrapped(f"({reason})", limit - 3.0)]
+    return _aligned(lines)
+
+
+def _wrapped(text: str, limit: float) -> list[str]:
+    """Text in lines, broken between words and not inside mathematics."""
+    lines: list[str] = []
+    for word in re.split(r" (?=(?:[^$]*\$[^$]*\$)*[^$]*$)", text):
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and width(rf"\text{{{joined}}}") <= limit:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return lines
+
+
 def _written_out(named: Sequence[tuple[str, str]], limit: float) -> list[str]:
     """The rows that say what the names in a matrix stand for."""
     return [row for name, entry in named for row in chain_rows(name, [("=", entry)], limit)]

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import sympy as sp
 
+from symrg import Derivation
 from symrg.typesetting import Chain, Equation, Section, Table, break_lines, chain, display, document, fragment, latex
 from symrg.typesetting.document import escape
 from symrg.typesetting.width import width
@@ -93,6 +94,15 @@ def test_a_break_never_falls_inside_braces():
     assert break_lines(index) == [index]
 
 
+def test_reasons_stand_beside_short_rows_and_below_long_ones():
+    short = Derivation("Square", (x + 1) ** 2).step(x**2 + 2 * x + 1, because="expand").latex()
+    assert r"&= x^{2} + 2 x + 1 && \text{(expand)}" in short
+    long = Derivation("Power", (x + y + z + 1) ** 5).step(POLYNOMIAL, because="expand, for $x y$ and more").latex()
+    assert long.endswith("\\\\\n& \\qquad \\text{(expand, for $x y$ and more)}\n\\end{aligned}")
+    rows = long.split("\\\\\n")
+    assert max(width(row.replace("\\begin{aligned}", "")) for row in rows) <= 41
+
+
 def test_a_chain_is_aligned_at_its_relations():
     assert chain("y", [("=", "a"), (r"\leq", "b")]) == "\\begin{aligned}\ny &= a \\\\\n&\\leq b\n\\end{aligned}"
 
@@ -135,7 +145,17 @@ SAMPLES = [
             Equation(
                 r"\begin{cases} a & \text{if } b \\ c & \text{otherwise} \end{cases}", tag="14b", label="eq:cases"
             ),
+            Equation(
+                Derivation("A chain", POLYNOMIAL)
+                .step(
+                    (x + y + z + 1) ** 5, because="the binomial theorem for $x + y + z + 1$, " + "read backwards " * 8
+                )
+                .latex()
+            ),
             Chain("y", (("=", "x + y", "by definition"), ("=", LONG[0], "expanded"), ("<", "3", "")), tag="7"),
+            Table(
+                ("rule", "removed", "per cent", "test error", "relative", "classified"), (("Fisher " * 9, *"12345"),)
+            ),
             Table(("a", "$b$"), (("1", "$x^2$"), ("x_y", "a long text " * 8)), "What $x$ is."),
             Section("Below", (Section("And below", ("Deep.",)),)),
         ),
