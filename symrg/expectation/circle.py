@@ -3,21 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import sympy
 from sympy import S
 
 from symrg.budget import Declined
 from symrg.expectation.numeric import number
+from symrg.radicals import rational_in_roots
 
 _TRIG = (sympy.sin, sympy.cos, sympy.tan)
 
 
-def applies(log_density: sympy.Expr, factor: sympy.Expr, x: sympy.Symbol, lower: sympy.Expr, upper: sympy.Expr) -> bool:
-    """Whether the interval is a full turn and the variable stands in trigonometric functions."""
-    if not any(node.has(x) for e in (log_density, factor) for node in e.atoms(*_TRIG)):
-        return False
-    return sympy.expand(upper - lower - 2 * sympy.pi) == 0
+@dataclass(frozen=True)
+class Turn:
+    """An integral over whole turns, or half a turn of an even function, of an angle u.
+
+    Attributes:
+        log_density: in u.
+        factor: in u.
+        angle: u; the integrand has period 2 pi in it.
+        weight: with which the integral over one turn of u counts.
+    """
+
+    log_density: sympy.Expr
+    factor: sympy.Expr
+    angle: sympy.Symbol
+    weight: sympy.Expr
+
+
+def turn(
+    log_density: sympy.Expr, factor: sympy.Expr, x: sympy.Symbol, lower: sympy.Expr, upper: sympy.Expr
+) -> Turn | None:
+    """The integral over an interval as one over a circle; None where the variable makes no turn.
+
+    The trigonometric functions must have arguments w k x + shift with integers k and one w; the interval is a number
+    of periods 2 pi/w, or of halves of them where the integrand is even about its end.
+    """
+    nodes = {node for e in (log_density, factor) for node in e.atoms(*_TRIG) if node.has(x)}
+    length = sympy.expand(upper - lower)
+    if not nodes or not length.is_finite:
+        return None
+    one_turn = sympy.expand(length - 2 * sympy.pi) == 0 and all(_slope(n, x).is_Integer for n in nodes)
+    if one_turn and any(abs(_slope(n, x)) == 1 for n in nodes):
+        return Turn(log_density, factor, x, S.One)
+    unit = _slopes_gcd(nodes, x)
+    if unit is None:
+        return None
+    u = sympy.Dummy("u", real=True)
+    turns = sympy.cancel(length * unit / (2 * sympy.pi))
+    if turns.is_Integer and turns > 0:
+        start = S.Zero
+    elif (2 * turns).is_Integer and turns > 0:
+        start = lower
+    else:
+        return None
+    moved = [e.subs(x, start + u / unit) for e in (log_density, factor)]
+    moved = [
+        e.replace(lambda n: isinstance(n, _TRIG) and n.has(u), lambda n: n.func(sympy.expand(n.args[0]))) for e in moved
+    ]
+    if any(e.replace(lambda n: isinstance(n, _TRIG), lambda n: S.One).has(u) for e in moved):
+        return None  # the angle itself stands in the integrand
+    if not turns.is_Integer and any(sympy.expand(e - e.subs(u, -u)) != 0 for e in moved):
+        return None
+    return Turn(moved[0], moved[1], u, turns / unit)
+
+
+def _slope(node: sympy.Expr, x: sympy.Symbol) -> sympy.Expr:
+    argument = sympy.expand(node.args[0])
+    slope = argument.coeff(x)
+    return slope if not sympy.expand(argument - slope * x).has(x) else S.NaN
+
+
+def _slopes_gcd(nodes: set[sympy.Expr], x: sympy.Symbol) -> sympy.Expr | None:
+    """The largest positive w of which all slopes are integer multiples, None where there is none."""
+    slopes = [_slope(n, x) for n in nodes]
+    if any(s is S.NaN or s == 0 for s in slopes):
+        return None
+    first = slopes[0]
+    ratios = [sympy.cancel(s / first) for s in slopes]
+    if not all(r.is_Rational for r in ratios):
+        return None
+    unit = first * sympy.gcd_list([abs(r) for r in ratios]) if len(ratios) > 1 else first
+    return -unit if unit.could_extract_minus_sign() else unit
 
 
 def integral(
@@ -27,7 +95,7 @@ def integral(
     sign: Callable[[sympy.Expr], int],
     point: dict[sympy.Symbol, sympy.Expr],
 ) -> sympy.Expr:
-    """int factor exp(log_density) dx over a full turn.
+    """int factor exp(log_density) dx over a full turn of x.
 
     Raises:
         Declined: the exponent is not a single harmonic, or the rest is not rational in exp(i x).
@@ -46,7 +114,7 @@ def integral(
         else:
             exponent += term
     if exponent == 0:
-        return sympy.exp(constant) * _residues(rational * factor, x, point)
+        return sympy.exp(constant) * _of_rational(rational, factor, x, point)
     if rational != 1:
         raise Declined("exponential and powers of trigonometric functions together")
     harmonic, a, b = _harmonic(exponent, x)
@@ -90,6 +158,92 @@ def _turned(log_density: sympy.Expr, factor: sympy.Expr, x: sympy.Symbol) -> tup
     if any(e.replace(lambda n: isinstance(n, _TRIG), lambda n: S.One).has(x) for e in (log_density, factor)):
         return log_density, factor
     return turn_back(log_density), turn_back(factor)
+
+
+def _of_rational(
+    rational: sympy.Expr, factor: sympy.Expr, x: sympy.Symbol, point: dict[sympy.Symbol, sympy.Expr]
+) -> sympy.Expr:
+    """The integral of a rational function of cos x and sin x, turned so that a cos x + b sin x is r cos x."""
+    c, s = sympy.cos(x), sympy.sin(x)
+    pairs = {_pair(f.as_base_exp()[0], c, s) for f in sympy.Mul.make_args(rational)}
+    if None in pairs or len({p for p in pairs if p is not None and p != (0, 0)}) != 1:
+        return _residues(rational * factor, x, point)
+    ((a, b),) = (p for p in pairs if p is not None and p != (0, 0))
+    if b == 0:
+        return _residues(rational * factor, x, point)
+    if a == 0:
+        names = {c: -s, s: c}
+        return _residues((rational * _harmonics_of(factor, x)).subs(names, simultaneous=True), x, point)
+    return _of_two_harmonics(rational, factor, x, point, (a, b))
+
+
+def _pair(base: sympy.Expr, c: sympy.Expr, s: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr] | None:
+    """a and b of k + a cos x + b sin x, None for anything else."""
+    flat = sympy.expand(base)
+    a, b = flat.coeff(c), flat.coeff(s)
+    return None if sympy.expand(flat - a * c - b * s).has(c, s) else (a, b)
+
+
+def _of_two_harmonics(
+    rational: sympy.Expr,
+    factor: sympy.Expr,
+    x: sympy.Symbol,
+    point: dict[sympy.Symbol, sympy.Expr],
+    pair: tuple[sympy.Expr, sympy.Expr],
+) -> sympy.Expr:
+    """After x -> x + phi, with tan phi = b/a: powers of cos x over powers of k + r cos x, one by one."""
+    c, s = sympy.cos(x), sympy.sin(x)
+    a, b = pair
+    r = sympy.Dummy("r", positive=True)
+    place = point | {r: sympy.Float(number(sympy.sqrt(a**2 + b**2), point), 17)}
+
+    def straight(base: sympy.Expr) -> sympy.Expr:
+        own = _pair(base, c, s)
+        k = sympy.cancel(own[0] / a) if own else None
+        if own is None or k is None or sympy.expand(own[1] - k * b) != 0:
+            raise Declined("harmonics in several directions")
+        return _in_radius(sympy.expand(base).subs({c: 0, s: 0}), a, b, r) + k * r * c
+
+    above, below = sympy.fraction(sympy.together(_harmonics_of(factor, x)))
+    density = sympy.Mul(*(straight(f) ** e for f, e in (f.as_base_exp() for f in sympy.Mul.make_args(rational))))
+    density /= sympy.Mul(*(straight(f) ** e for f, e in (f.as_base_exp() for f in sympy.Mul.make_args(below))))
+    cc, ss = sympy.symbols("c s", cls=sympy.Dummy)
+    turned = {c: (a * cc - b * ss) / r, s: (b * cc + a * ss) / r}
+    total = S.Zero
+    known: dict[int, sympy.Expr] = {}
+    numerator = sympy.expand(sympy.expand(above).subs(turned, simultaneous=True))
+    if numerator.has(x):
+        raise Declined("the angle itself is not periodic")
+    numerator = sympy.rem(numerator, ss**2 + cc**2 - 1, ss)
+    for (power, odd), coefficient in sympy.Poly(numerator, cc, ss).terms():
+        if odd:
+            continue  # odd in x
+        if power not in known:
+            value = _residues(density * c**power, x, place)
+            try:
+                known[power] = rational_in_roots(value)
+            except sympy.PolynomialError:
+                known[power] = sympy.factor(value)
+        total += sympy.factor(_in_radius(sympy.expand(coefficient * r**4), a, b, r) / r**4) * known[power]
+    return total.subs(r, sympy.sqrt(a**2 + b**2))
+
+
+def _in_radius(e: sympy.Expr, a: sympy.Expr, b: sympy.Expr, r: sympy.Symbol) -> sympy.Expr:
+    """a^2 + b^2 as r^2 where b is a multiple of a symbol that occurs evenly."""
+    names = b.free_symbols
+    if len(names) != 1:
+        return e
+    (w,) = names
+    slope = sympy.cancel(b / w)
+    if slope.has(w) or sympy.expand(e - e.subs(w, -w)) != 0:
+        return e
+    short = sympy.expand(sympy.expand(e).subs(w, sympy.sqrt(r**2 - a**2) / slope))
+    return short if not short.has(*a.free_symbols) else e
+
+
+def _harmonics_of(e: sympy.Expr, x: sympy.Symbol) -> sympy.Expr:
+    """Phases opened: every harmonic as cos k x or sin k x."""
+    return e.replace(lambda n: isinstance(n, _TRIG) and n.has(x), lambda n: _angle_sum(n, x))
 
 
 def _only_harmonics(expression: sympy.Expr, x: sympy.Symbol) -> sympy.Expr:

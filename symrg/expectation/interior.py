@@ -24,6 +24,7 @@ from symrg.expectation.numeric import NumericFailure, Quadrature, compiled, numb
 Point = dict[sympy.Symbol, sympy.Expr]
 
 _TOLERANCE = 2e-5
+_PATIENCE = 6  # points beyond those wanted that are looked at for better ones
 
 
 @dataclass
@@ -62,12 +63,16 @@ def interior_points(
     trials = trials if trials is not None else Trials()
     mass = density.__dict__.setdefault("_mass", Mass(density))
     symbols = [*density.symbols]
+    bounded = set().union(*(r.free_symbols for r in density.domain)) if density.domain else set()
     found: list[Point] = []
+    rough: list[tuple[float, Point]] = []  # where the quadrature sees the mass to few digits only: poor witnesses
     for attempt in range(attempts):
         if budget is not None and budget.remaining < 0.2:
             break
         spread = 1.0 if attempt < 20 else 0.6 ** ((attempt % 10) / 2)
-        point = {s: _candidate(s, rng, spread, (force or {}).get(s, 0)) for s in symbols}
+        point = {
+            s: _candidate(s, rng, spread, (force or {}).get(s, 0), attempt % 2 == 1 and s in bounded) for s in symbols
+        }
         point |= {s: _small(s, rng) for s in extra}
         trials.tried += 1
         if not density.allows(point):
@@ -77,17 +82,23 @@ def interior_points(
         if value is None:
             trials.unreal += 1
         elif abs(value - 1) < mass.tolerance:
-            found.append(point)
-            if len(found) == count:
+            if abs(value - 1) < mass.good:
+                found.append(point)
+            else:
+                rough.append((abs(value - 1), point))
+            if len(found) == count or len(found) + len(rough) >= count + _PATIENCE:
                 break
         else:
             trials.masses.append((point, value))
             if len(trials.masses) >= 40 and not found:
                 break
-    return found
+    rough.sort(key=lambda pair: pair[0])
+    return [*found, *(point for _, point in rough)][:count]
 
 
-def _candidate(symbol: sympy.Symbol, rng: random.Random, spread: float, sign: int) -> sympy.Expr:
+def _candidate(
+    symbol: sympy.Symbol, rng: random.Random, spread: float, sign: int, small: bool = False
+) -> sympy.Expr:
     positive = sign > 0 or (sign == 0 and symbol.is_positive)
     negative = sign < 0 or (sign == 0 and symbol.is_negative)
     if symbol.is_integer:
@@ -100,6 +111,8 @@ def _candidate(symbol: sympy.Symbol, rng: random.Random, spread: float, sign: in
         return -value if negative or (not positive and not symbol.is_nonnegative and rng.random() < 0.5) else value
     if positive or negative or symbol.is_nonnegative:
         size = rng.choice((rng.uniform(0.3, 0.95), rng.uniform(1.1, 3.5), rng.uniform(2.1, 6.0)))
+        if small:  # bounds such as p + q < 1 leave little room
+            size = rng.uniform(0.1, 0.6)
         value = sympy.Rational(round(1000 * size) | 1, 1000)
         return -value if negative else value
     value = sympy.Rational(round(1000 * spread * rng.uniform(-1.6, 1.6)) | 1, 1000)
@@ -127,6 +140,7 @@ class Mass:
         self._symbols = set(density.symbols)
         self._memory: dict[tuple, float | None] = {}
         self.tolerance = _TOLERANCE if widest < 3 else 2e-3
+        self.good = 3e-7 if widest == 2 else self.tolerance
         self._normal = [gaussian.structure(p.log_density, p.axes) for p in self._parts]
 
     def at(self, point: Point) -> float | None:
@@ -142,7 +156,7 @@ class Mass:
             self._precise_left -= 1
             self._memory[key] = value = self._product(point, 16)
             if value is not None and abs(value - 1) < self.tolerance:
-                self.tolerance = 5e-3
+                self.tolerance = self.good = 5e-3
         return value
 
     def _product(self, point: Point, digits: int) -> float | None:

@@ -105,8 +105,10 @@ class LineIntegrator:
         if log_density.has(*HYPERBOLIC) or factor.has(*HYPERBOLIC):
             log_density = log_density.replace(lambda e: isinstance(e, HYPERBOLIC), lambda e: e.rewrite(sympy.exp))
             factor = factor.replace(lambda e: isinstance(e, HYPERBOLIC), lambda e: e.rewrite(sympy.exp))
-        if circle.applies(log_density, factor, x, *interval.key):
-            return circle.integral(log_density, factor, x, self.sign, self.point)
+        turn = circle.turn(log_density, factor, x, *interval.key)
+        if turn is not None:
+            whole = circle.integral(turn.log_density, turn.factor, turn.angle, self.sign, self.point)
+            return turn.weight * whole
         encoder = self._encoder(x, interval)
         kernel = encoder.kernel(absorb(log_density))
         terms = encoder.terms(kernel, factor)

@@ -50,21 +50,22 @@ def proven_products(
     """
     exact = {s: _exact(v) for s, v in point.items()}
     bits = int(digits * 3.33) + _SPARE
+    matrix: Matrix | None = None
     for _ in range(_ATTEMPTS):
         if budget.remaining <= 0:
-            return None
+            break
         with precision(bits):
             found = budget.attempt(f"ball arithmetic, {bits} bits", _products, density, scores, exact, budget)
         if isinstance(found, ImproperDensity):
             raise found
         if found is None:
-            return None
-        matrix: Matrix = found
+            break
+        matrix = found
         lost = _lost_bits(matrix, digits)
         if lost <= 0:
-            return matrix
+            break
         bits += lost + 20
-    return found
+    return matrix
 
 
 def _exact(value: sympy.Expr) -> sympy.Expr:
