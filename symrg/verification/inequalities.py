@@ -164,7 +164,7 @@ def _bounded(margin: sp.Expr, strict: bool) -> list[str] | None:
 def _convex(margin: sp.Expr, x: sp.Symbol, strict: bool, depth: int) -> list[str] | None:
     first = sp.simplify(margin.diff(x))
     second = sp.simplify(first.diff(x))
-    shown = _by_form(second, False)
+    shown = _by_form(second, False) or (_calculus(second, False, depth + 1) if depth < 3 and second != margin else None)
     if shown is None:
         return None
     for root in _critical_points(first, x):
@@ -216,4 +216,152 @@ def _monotonic(margin: sp.Expr, x: sp.Symbol, strict: bool, depth: int) -> list[
     return None
 
 
-_ROUTES = (("squares", _squares), ("polynomial", _polynomial), ("bounded functions", _bounded), ("calculus", _calculus))
+def _parts(margin: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """(A, B) with margin = A - B, by the signs of the terms."""
+    terms = sp.Add.make_args(bounded_expand(margin))
+    taken = [t for t in terms if t.could_extract_minus_sign()]
+    return sp.Add(*(t for t in terms if t not in taken)), -sp.Add(*taken)
+
+
+def _triangle(margin: sp.Expr, strict: bool) -> list[str] | None:
+    """Sum of c_i |u_i| >= |u| where u = sum of l_i u_i with |l_i| <= c_i."""
+    if strict or not margin.has(sp.Abs):
+        return None
+    marks = {a: sp.Dummy() for a in margin.atoms(sp.Abs) if not any(a != b and b.has(a) for b in margin.atoms(sp.Abs))}
+    linear = bounded_expand(margin.xreplace(marks))
+    if not marks or not linear.is_polynomial(*marks.values()) or sp.Poly(linear, *marks.values()).total_degree() > 1:
+        return None
+    poly = sp.Poly(linear, *marks.values())
+    rest = poly.coeff_monomial(1)
+    sizes = {a: poly.coeff_monomial(d) for a, d in marks.items()}
+    above = [(a.args[0], c) for a, c in sizes.items() if c.is_positive]
+    below = [(a.args[0], -c) for a, c in sizes.items() if c.is_negative]
+    if len(above) + len(below) < len(sizes):
+        return None
+    if rest.is_real and rest.is_negative is None and rest.is_positive is None and rest != 0:
+        below, rest = [*below, (-rest, sp.Integer(1))], sp.Integer(0)
+    if not rest.is_nonnegative or len(below) != 1:
+        return None
+    unknown = [sp.Dummy(f"l{k}") for k in range(len(above))]
+    inner, weight = below[0]
+    for target in _signed(inner):
+        gap = bounded_expand(sum((v * u for v, (u, _) in zip(unknown, above)), sp.Integer(0)) - weight * target)
+        variables = sorted(gap.free_symbols - set(unknown), key=str)
+        moduli = sorted(gap.atoms(sp.Abs, sp.re, sp.im, sp.conjugate), key=str)
+        names = {m: sp.Dummy() for m in moduli}
+        gap = gap.xreplace(names)
+        generators = [*variables, *names.values()]
+        if not generators or not gap.is_polynomial(*generators):
+            continue
+        found = sp.solve(sp.Poly(gap, *generators).coeffs(), unknown, dict=True)
+        if len(found) == 1 and all(
+            (c - sp.Abs(found[0].get(v, 0))).is_nonnegative for v, (_, c) in zip(unknown, above)
+        ):
+            return [f"the triangle inequality for {target} as a combination of {', '.join(str(u) for u, _ in above)}"]
+    return None
+
+
+def _signed(expr: sp.Expr) -> Iterator[sp.Expr]:
+    """The expression; where it is |u| - |v|, both without their bars, which changes its modulus upwards only."""
+    yield expr
+    moduli = sorted(expr.atoms(sp.Abs), key=str)
+    if len(moduli) == 2 and bounded_expand(expr - moduli[0] + moduli[1]) == 0:
+        yield moduli[0].args[0] - moduli[1].args[0]
+        yield moduli[0].args[0] + moduli[1].args[0]
+    elif len(moduli) == 2 and bounded_expand(expr + moduli[0] - moduli[1]) == 0:
+        yield moduli[1].args[0] - moduli[0].args[0]
+        yield moduli[1].args[0] + moduli[0].args[0]
+
+
+def _real_parts(margin: sp.Expr, strict: bool) -> list[str] | None:
+    """Complex symbols by their real and imaginary parts, and then by squares of both sides."""
+    new = {
+        s: sp.Dummy(f"re_{s}", real=True) + sp.I * sp.Dummy(f"im_{s}", real=True)
+        for s in margin.free_symbols
+        if s.is_extended_real is None
+    }
+    if not new:
+        return None
+    real = sp.expand(margin.xreplace(new), complex=True)
+    if real.has(sp.I, sp.re, sp.im):
+        real = sp.simplify(margin.xreplace(new))
+    if real.has(sp.I, sp.re, sp.im):
+        return None
+    steps = _by_form(real, strict) or _by_squaring(real, strict) or _by_logarithms(real, strict)
+    return None if steps is None else ["symbols by their real and imaginary parts", *steps]
+
+
+def _by_squaring(margin: sp.Expr, strict: bool, depth: int = 0) -> list[str] | None:
+    """A >= B where A >= 0 and A^2 >= B^2, as long as roots or absolute values are left."""
+    if depth > 3 or not any(
+        isinstance(e, sp.Abs) or (isinstance(e, sp.Pow) and e.exp == sp.Rational(1, 2))
+        for e in sp.preorder_traversal(margin)
+    ):
+        return None
+    large, small = _parts(margin)
+    if small == 0 or not (large.is_nonnegative and small.is_real):
+        return None
+    gap = bounded_expand(large**2 - small**2)
+    if gap.is_nonnegative if not strict else gap.is_positive:
+        return [f"{large} is nonnegative, and the difference of the squares is {gap}"]
+    form = sp.factor(gap)
+    if form.is_nonnegative if not strict else form.is_positive:
+        return [f"{large} is nonnegative, and the difference of the squares is {form}"]
+    rest = _by_squaring(gap, strict, depth + 1)
+    return None if rest is None else [f"{large} is nonnegative: squares compared", *rest]
+
+
+def _by_logarithms(margin: sp.Expr, strict: bool) -> list[str] | None:
+    """A >= B where A, B > 0 and log A >= log B."""
+    large, small = _parts(margin)
+    if not (large.is_positive and small.is_positive) or not margin.has(sp.exp, sp.Pow):
+        return None
+    gap = bounded_expand(sp.expand_log(sp.log(large), force=False) - sp.expand_log(sp.log(small), force=False))
+    steps = _by_form(gap, strict) or _by_squaring(gap, strict) or _calculus(gap, strict, 1)
+    return None if steps is None else [f"logarithms compared: {gap}", *steps]
+
+
+def _induction(margin: sp.Expr, strict: bool) -> list[str] | None:
+    """A > B for a whole number n from its least value on: at that value, and then A grows by the larger factor.
+
+    With A(n) >= B(n) > 0 and A(n+1)/A(n) >= B(n+1)/B(n), the inequality passes from n to n + 1; where that starts
+    only at some n, the values before are checked one by one.
+    """
+    symbols = list(margin.free_symbols)
+    if len(symbols) != 1 or not symbols[0].is_integer or not symbols[0].is_nonnegative:
+        return None
+    (n,) = symbols
+    first = 1 if n.is_positive else 0
+    large, small = _parts(margin)
+    if small == 0 or not small.is_nonnegative:
+        return None
+    step = sp.Dummy("m", integer=True, nonnegative=True)
+    for start in range(first, first + 8):
+        value = margin.subs(n, start)
+        if not (value.is_positive if strict else value.is_nonnegative):
+            return None
+        moved = n.func(n.name, integer=True)
+        quotient = sp.combsimp(sp.simplify((large.subs(n, moved + 1) / large.subs(n, moved)).rewrite(sp.gamma)))
+        other = sp.simplify(small.subs(n, moved + 1) / small.subs(n, moved))
+        gap = sp.together(sp.gammasimp(quotient - other)).subs(moved, start + step)
+        if small.subs(n, start + step).is_positive is not True:
+            continue
+        above, below = sp.fraction(gap)
+        grows = sp.factor(gap).is_nonnegative or (bounded_expand(above).is_nonnegative and below.is_positive)
+        if grows:
+            why = f"from there on the left side grows by the larger factor: {gap} >= 0"
+            return [f"true at {n} = {first}..{start}, and {why}"]
+    return None
+
+
+_ROUTES = (
+    ("triangle inequality", _triangle),
+    ("squares", _squares),
+    ("polynomial", _polynomial),
+    ("bounded functions", _bounded),
+    ("squares of both sides", _by_squaring),
+    ("logarithms of both sides", _by_logarithms),
+    ("real and imaginary parts", _real_parts),
+    ("induction", _induction),
+    ("calculus", _calculus),
+)
