@@ -13,10 +13,10 @@ import sympy
 from symrg.budget import Budget
 from symrg.errors import Disagreement, IrregularModel, NoClosedForm
 from symrg.expectation import gaussian
+from symrg.expectation.branches import smooth_branch
 from symrg.expectation.confirm import differing_points, moments
 from symrg.expectation.density import KINKED, kinks_of, score_of
 from symrg.expectation.interior import Point
-from symrg.expectation.line import smooth_branch
 from symrg.expectation.numeric import NumericFailure, number
 from symrg.expectation.special import differentiate
 from symrg.expectation.tidy import is_closed, tidy

@@ -96,9 +96,7 @@ def interior_points(
     return [*found, *(point for _, point in rough)][:count]
 
 
-def _candidate(
-    symbol: sympy.Symbol, rng: random.Random, spread: float, sign: int, small: bool = False
-) -> sympy.Expr:
+def _candidate(symbol: sympy.Symbol, rng: random.Random, spread: float, sign: int, small: bool = False) -> sympy.Expr:
     positive = sign > 0 or (sign == 0 and symbol.is_positive)
     negative = sign < 0 or (sign == 0 and symbol.is_negative)
     if symbol.is_integer:

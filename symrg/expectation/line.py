@@ -8,37 +8,28 @@ Signs that SymPy cannot decide are read off at an interior point of the paramete
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 
 import sympy
 from sympy import S
 
 from symrg.budget import Declined
 from symrg.expectation import circle, masters
+from symrg.expectation.branches import smooth_branch
 from symrg.expectation.density import KINKED, kinks_of
 from symrg.expectation.numeric import number
+from symrg.expectation.term_integrals import (
+    HALF,
+    LINE,
+    TAIL,
+    UNIT,
+    Interval,
+    TermIntegrals,
+    planck,
+    power_log_primitive,
+)
 from symrg.expectation.terms import HYPERBOLIC, Encoder, Kernel, Structure, Term, absorb, structure
 
 _DEPTH = 9
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An interval of integration with limits that may be symbolic or infinite."""
-
-    lower: sympy.Expr
-    upper: sympy.Expr
-
-    @property
-    def key(self) -> tuple[sympy.Expr, sympy.Expr]:
-        """Both limits."""
-        return (self.lower, self.upper)
-
-
-LINE = (-S.Infinity, S.Infinity)
-HALF = (S.Zero, S.Infinity)
-UNIT = (S.Zero, S.One)
-TAIL = (S.One, S.Infinity)
 
 
 class LineIntegrator:
@@ -50,6 +41,7 @@ class LineIntegrator:
 
     def __init__(self, point: dict[sympy.Symbol, sympy.Expr]):
         self.point = point
+        self.terms = TermIntegrals(self.sign)
 
     def integral(
         self, log_density: sympy.Expr, factor: sympy.Expr, x: sympy.Symbol, lower: sympy.Expr, upper: sympy.Expr
@@ -145,7 +137,7 @@ class LineIntegrator:
             u = sympy.Dummy("u", real=True)
             return change(u, u, Interval(*LINE)) / 2
         try:
-            special = _planck(terms, x, interval, shape)
+            special = planck(terms, x, interval, shape)
         except masters.Divergent:
             special = None
         if special is not None:
@@ -253,9 +245,9 @@ class LineIntegrator:
         if shape.powers <= {S.One, S(2)} and all(not t.bases - {x} for t in terms) and not any(t.log(x) for t in terms):
             total = S.Zero
             for t in terms:
-                total += t.coefficient * self._gaussian(t, x, *LINE)
+                total += t.coefficient * self.terms.gaussian(t, x, *LINE)
             return total
-        over_quadratic = self._log_over_quadratic(terms, x)
+        over_quadratic = self.terms.log_over_quadratic(terms, x)
         if over_quadratic is not None:
             return over_quadratic
         centre = self._centre(terms, x)
@@ -271,30 +263,6 @@ class LineIntegrator:
             return self._integral(right, sympy.expand(ahead + behind), u, half, depth - 1)
         return self._integral(right, ahead, u, half, depth - 1) + self._integral(left, behind, u, half, depth - 1)
 
-    def _log_over_quadratic(self, terms: list[Term], x: sympy.Symbol) -> sympy.Expr | None:
-        """Logarithms of quadratics over a power of a quadratic, with terms of a single power 1 and no logarithm."""
-        total = S.Zero
-        for t in terms:
-            bases = sorted(t.bases, key=lambda base: (t.power(base) == 0, sympy.default_sort_key(base)))
-            logs = [base for base in bases if t.log(base)]
-            if t.exponent.has(x) or not bases or len(logs) > 1 or any(not base.is_polynomial(x) for base in bases):
-                return None
-            own, order = bases[0], -t.power(bases[0])
-            if any(t.power(base) != 0 for base in bases[1:]) or not (order.is_Integer and 0 < order < 6):
-                return None
-            if logs and t.log(logs[0]) != 1:
-                return None
-            if any(sympy.degree(base, x) != 2 for base in bases):
-                return None
-            if any(self.sign(-sympy.discriminant(base, x)) <= 0 for base in bases):
-                return None
-            other = logs[0] if logs else own
-            value = masters.log_over_quadratic(int(order), own, other, x)
-            if not logs:
-                value = masters.log_over_quadratic(int(order), own, sympy.E * other, x) - value
-            total += t.coefficient * sympy.exp(t.exponent) * value
-        return total
-
     def _centre(self, terms: list[Term], x: sympy.Symbol) -> sympy.Expr:
         """A centre of symmetry suggested by a quadratic base or by the two leading powers of the exponent."""
         candidates = [b for t in terms for b in t.bases if b != x] + [t.exponent for t in terms]
@@ -307,18 +275,6 @@ class LineIntegrator:
                 return sympy.factor(-polynomial.coeff_monomial(x ** (n - 1)) / (n * polynomial.LC()))
         return S.Zero
 
-    def _gaussian(self, t: Term, x: sympy.Symbol, lower: sympy.Expr, upper: sympy.Expr) -> sympy.Expr:
-        n = t.power(x)
-        if not (n.is_Integer and n >= 0) or t.log(x) or t.bases - {x}:
-            raise Declined("not a polynomial times a Gaussian")
-        polynomial = sympy.Poly(t.exponent, x) if t.exponent.has(x) else None
-        if polynomial is None or polynomial.degree() != 2:
-            raise Declined("the exponent is not quadratic")
-        square, linear, constant = -polynomial.nth(2), polynomial.nth(1), polynomial.nth(0)
-        if self.sign(square) <= 0:
-            raise Declined("the quadratic exponent does not decay")
-        return sympy.exp(constant) * masters.gaussian_piece(int(n), square, linear, lower, upper)
-
     def _positive_axis(
         self, terms: list[Term], shape: Structure, x: sympy.Symbol, interval: Interval, change
     ) -> sympy.Expr:
@@ -327,10 +283,10 @@ class LineIntegrator:
         if shape.powers and unit is None:
             raise Declined(f"powers {sorted(map(str, shape.powers))} are no multiples of one")
         if shape.powers == {S(2), S.One} and not any(t.bases - {x} for t in terms):
-            return sympy.Add(*(t.coefficient * self._gaussian(t, x, *interval.key) for t in terms))
+            return sympy.Add(*(t.coefficient * self.terms.gaussian(t, x, *interval.key) for t in terms))
         polynomial = all(t.power(x).is_Integer and t.power(x) >= 0 and not t.log(x) for t in terms)
         if shape.powers == {S(2)} and bounded and polynomial and not any(t.bases - {x} for t in terms):
-            return sympy.Add(*(t.coefficient * self._gaussian(t, x, *interval.key) for t in terms))
+            return sympy.Add(*(t.coefficient * self.terms.gaussian(t, x, *interval.key) for t in terms))
         if unit is not None and unit != 1 and shape.powers:
             if unit.is_number and unit < 0 and not bounded and shape.powers == {S.NegativeOne, S.One}:
                 unit = S.One
@@ -374,7 +330,7 @@ class LineIntegrator:
             return change(c * u, u, Interval(*TAIL))
 
         if not bases and shape.powers <= {S.One, S(2)} and shape.powers >= {S(2)}:
-            return sympy.Add(*(t.coefficient * self._gaussian(t, x, *interval.key) for t in terms))
+            return sympy.Add(*(t.coefficient * self.terms.gaussian(t, x, *interval.key) for t in terms))
         routes = [shifted, scaled] if at_edge or x not in bases else [scaled, shifted]
         try:
             return routes[0]()
@@ -396,7 +352,7 @@ class LineIntegrator:
         bases = set().union(*(t.bases for t in terms))
         if bases <= {x} and shape.powers <= {S.One, S(2)} and not any(t.log(x) for t in terms):
             try:
-                return sympy.Add(*(t.coefficient * self._elementary(t, x, interval) for t in terms))
+                return sympy.Add(*(t.coefficient * self.terms.elementary(t, x, interval) for t in terms))
             except Declined:
                 pass
         if bases == {x} and not shape.powers and self.sign(a) > 0:
@@ -404,30 +360,15 @@ class LineIntegrator:
             for t in terms:
                 u = sympy.Dummy("u", positive=True)
                 s, k = t.power(x) + 1, t.log(x)
-                primitive = _power_log_primitive(s, k, u)
+                primitive = power_log_primitive(s, k, u)
                 total += t.coefficient * (primitive.subs(u, b) - primitive.subs(u, a))
             return total
         u = sympy.Dummy("u", positive=True)
         return change(a + (b - a) * u, u, Interval(*UNIT))
 
-    def _elementary(self, t: Term, x: sympy.Symbol, interval: Interval) -> sympy.Expr:
-        n = t.power(x)
-        if not (n.is_Integer and n >= 0) or t.log(x):
-            raise Declined("not a polynomial")
-        if not t.exponent.has(x):
-            if interval.upper.is_infinite or interval.lower.is_infinite:
-                raise Declined("a polynomial on an infinite interval")
-            return sympy.exp(t.exponent) * (interval.upper ** (n + 1) - interval.lower ** (n + 1)) / (n + 1)
-        polynomial = sympy.Poly(t.exponent, x)
-        if polynomial.degree() == 1:
-            rate, constant = polynomial.nth(1), polynomial.nth(0)
-            decays = (self.sign(rate) < 0) if interval.upper is S.Infinity else True
-            return sympy.exp(constant) * masters.exponential_piece(int(n), rate, *interval.key, decays)
-        return self._gaussian(t, x, *interval.key)
-
     def _sum_masters(self, terms: list[Term], x: sympy.Symbol, interval: Interval, change) -> sympy.Expr:
         try:
-            return sympy.Add(*(t.coefficient * self._master(t, x, interval, change) for t in terms))
+            return sympy.Add(*(t.coefficient * self.terms.master(t, x, interval) for t in terms))
         except masters.Divergent:
             pass
         # Terms that diverge alone: continue in the exponent and take the limit of the sum.
@@ -436,8 +377,8 @@ class LineIntegrator:
         total = sympy.Add(
             *(
                 t.coefficient
-                * self._master(
-                    Term(t.coefficient, t.powers | {x: t.power(x) + eps}, t.logs, t.exponent), x, interval, None
+                * self.terms.master(
+                    Term(t.coefficient, t.powers | {x: t.power(x) + eps}, t.logs, t.exponent), x, interval
                 )
                 for t in terms
             )
@@ -446,101 +387,6 @@ class LineIntegrator:
         if value.has(sympy.Limit, S.Infinity, S.NegativeInfinity, S.NaN, S.ComplexInfinity, sympy.AccumBounds):
             raise Declined("the integral diverges")
         return value
-
-    def _master(self, t: Term, x: sympy.Symbol, interval: Interval, change) -> sympy.Expr:
-        s, k = sympy.expand(t.power(x) + 1), t.log(x)
-        others = sorted(t.bases - {x}, key=sympy.default_sort_key)
-        exponent = sympy.expand(t.exponent)
-        constant, moving = exponent.as_independent(x, as_Add=True)
-        outer = sympy.exp(constant)
-        b = -moving.coeff(x, 1)
-        c = -moving.coeff(x, -1)
-        if sympy.expand(moving + b * x + c / x) != 0:
-            raise Declined(f"exponent {moving}")
-        if interval.key == HALF:
-            if not others:
-                if c != 0 and b == 0:
-                    # x -> 1/x turns it into a gamma integral.
-                    return outer * (-1) ** k * masters.gamma(-s + 0, c, k)
-                if self.sign(b) <= 0:
-                    raise Declined("the exponential does not decay")
-                if c == 0:
-                    return outer * masters.gamma(s, b, k)
-                if k:
-                    raise Declined("logarithm with a Bessel kernel")
-                return outer * masters.bessel_k(s, b, c)
-            if moving == 0 and others == [x + 1]:
-                return outer * masters.beta_prime(s, -t.power(x + 1), k, t.log(x + 1))
-            if others == [x + 1] and not k and not t.log(x + 1) and t.power(x + 1).is_Integer and self.sign(b) > 0:
-                n = int(t.power(x + 1))
-                if c == 0 and n < 0:
-                    return outer * masters.exponential_over_sum(s, -n, b)
-                if c != 0 and sympy.cancel(b - c) == 0:
-                    return outer * masters.inverse_gaussian_over_sum(s, n, b)
-        elif interval.key == UNIT:
-            one_minus = 1 - x
-            if moving == 0 and all(o == one_minus for o in others):
-                return outer * masters.beta(s, t.power(one_minus) + 1, k, t.log(one_minus))
-            if c == 0 and not others:
-                if s.is_Integer and s >= 1 and not k:
-                    return outer * masters.exponential_piece(int(s) - 1, -b, *interval.key, True)
-                return outer * masters.lower_gamma(s, b, k)
-        elif interval.key == TAIL:
-            if moving == 0 and not others:
-                return outer * masters.power_tail(s, k)
-            if moving == 0 and others == [x - 1]:
-                p, q = t.power(x - 1), t.log(x - 1)
-                # u = 1/x: x^(s-1) (x-1)^p dx = u^(-s-p-1) (1-u)^p du, ln(x-1) = ln(1-u) - ln u
-                return outer * sympy.Add(
-                    *(
-                        sympy.binomial(q, j)
-                        * (-1) ** (k + q - j)
-                        * masters.beta(sympy.expand(-s - p), p + 1, k + q - j, j)
-                        for j in range(q + 1)
-                    )
-                )
-            if c == 0 and not others:
-                if s.is_Integer and s >= 1 and not k:
-                    return outer * masters.exponential_piece(int(s) - 1, -b, *interval.key, self.sign(b) > 0)
-                if self.sign(b) > 0:
-                    return outer * masters.upper_gamma(s, b, k)
-        raise Declined(f"no master integral for bases {list(map(str, others))} on {interval.key}")
-
-
-# ---- pieces that need no signs ---------------------------------------------------------------------------------
-
-
-def smooth_branch(expression: sympy.Expr, at: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
-    """Abs, sign, Heaviside, Max, Min and Piecewise replaced by the branch that holds at a point."""
-    while expression.has(*KINKED):
-        nodes = [n for n in expression.atoms(*KINKED) if not any(m is not n and m.has(*KINKED) for m in n.args)]
-        if not nodes:
-            break
-        swaps = {}
-        for node in nodes:
-            if isinstance(node, sympy.Piecewise):
-                for value, condition in node.args:
-                    if condition.subs(at) in (True, S.true):
-                        swaps[node] = value
-                        break
-                else:
-                    swaps[node] = S.NaN
-            elif isinstance(node, (sympy.Max, sympy.Min)):
-                pick = max if isinstance(node, sympy.Max) else min
-                swaps[node] = pick(node.args, key=lambda a: number(a, at))
-            else:
-                value = number(node.args[0], at)
-                if value != value:
-                    raise Declined(f"no sign for {node.args[0]}")
-                positive = value > 0
-                if isinstance(node, sympy.Abs):
-                    swaps[node] = node.args[0] if positive else -node.args[0]
-                elif isinstance(node, sympy.sign):
-                    swaps[node] = S.One if positive else S.NegativeOne
-                else:
-                    swaps[node] = S.One if positive else S.Zero
-        expression = expression.xreplace(swaps)
-    return expression
 
 
 def _straight(expression: sympy.Expr) -> sympy.Expr:
@@ -587,48 +433,3 @@ def _scale_of_bases(bases: set[sympy.Expr], x: sympy.Symbol) -> sympy.Expr | Non
         constant, slope = base.coeff(x, 0), base.coeff(x, 1)
         scales.add(sympy.cancel(slope / constant) if constant != 0 else S.Zero)
     return scales.pop() if len(scales) == 1 else None
-
-
-def _power_log_primitive(s: sympy.Expr, k: int, u: sympy.Symbol) -> sympy.Expr:
-    """Primitive of u^(s-1) (ln u)^k."""
-    log = sympy.log(u)
-    if s == 0:
-        return log ** (k + 1) / (k + 1)
-    return u**s * sympy.Add(*((-1) ** j * sympy.ff(k, j) * log ** (k - j) / s ** (j + 1) for j in range(k + 1)))
-
-
-def _planck(terms: list[Term], x: sympy.Symbol, interval: Interval, shape: Structure) -> sympy.Expr | None:
-    """x^(s-1) exp(-b x) / (exp(x) -+ 1) on the half line, which u = exp(-x) would not straighten."""
-    if interval.key != HALF or not shape.exponentials:
-        return None
-    total = S.Zero
-    for t in terms:
-        others = t.bases - {x}
-        if len(others) != 1 or t.log(x) or any(t.log(o) for o in others):
-            return None
-        base = others.pop()
-        order = -t.power(base)
-        if not (order.is_Integer and order > 0):
-            return None
-        constant, moving = base.as_independent(x, as_Add=True)
-        ratio, e = moving.as_independent(x, as_Add=False)
-        if not isinstance(e, sympy.exp) or e.args[0].as_independent(x, as_Add=False)[1] != x or constant == 0:
-            return None
-        rate = e.args[0].coeff(x)
-        rho = sympy.cancel(ratio / constant)
-        if rho not in (1, -1):
-            return None
-        sign = -int(rho)
-        b = -sympy.expand(t.exponent).coeff(x)
-        if sympy.expand(t.exponent + b * x).has(x):
-            return None
-        fixed = sympy.exp(sympy.expand(t.exponent + b * x))
-        s = t.power(x) + 1
-        if rate.could_extract_minus_sign():
-            scale, shift, flip = -rate, b / -rate, 1
-        else:
-            # 1/(1 + rho e^{r x}) = rho e^{-r x}/(1 + rho e^{-r x}) for rho^2 = 1
-            scale, shift, flip = rate, b / rate + order, rho**order
-        weight = t.coefficient / constant**order * flip * fixed * scale ** (-s)
-        total += weight * masters.bose(s, sympy.cancel(shift), sign, int(order))
-    return total

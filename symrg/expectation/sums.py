@@ -13,9 +13,9 @@ import sympy
 from sympy import S
 
 from symrg.budget import Declined
+from symrg.expectation.branches import smooth_branch
 from symrg.expectation.density import KINKED
 from symrg.expectation.factorials import as_gamma, log_gamma_argument, rewrite_factorials
-from symrg.expectation.line import smooth_branch
 from symrg.expectation.numeric import number
 from symrg.expectation.special import zeta_derivative
 from symrg.expectation.terms import absorb
