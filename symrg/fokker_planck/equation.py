@@ -11,7 +11,7 @@ Source: Risken, The Fokker-Planck Equation (1989), sec. 4.7; Gardiner, Stochasti
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations, combinations_with_replacement
 from typing import TYPE_CHECKING, Any
@@ -21,18 +21,21 @@ from sympy import Expr, ImmutableMatrix, Symbol
 
 from symrg.budget import Budget, OutOfTime, within
 from symrg.errors import InvalidEquation
+from symrg.fokker_planck.domain import Limits, limits_of, require_diffusion
 from symrg.fokker_planck.identity import vanishes
 from symrg.typesetting import Typeset, latex
 
 if TYPE_CHECKING:
     from symrg.fokker_planck.equilibrium import DetailedBalance, EntropyProduction, GradientFlow
     from symrg.fokker_planck.moments import MomentEquations
+    from symrg.fokker_planck.ring import RingState
     from symrg.fokker_planck.sde import SDE
 
 __all__ = ["FokkerPlanck"]
 
 _DEFAULT_TIME = Symbol("t", real=True)
 _VALIDATION_SECONDS = 3.0
+_MINORS_IN_FULL = 12  # coupled coordinates up to which principal minors of three and four rows are looked at
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,24 @@ class FokkerPlanck(Typeset):
         drift: mu^i, n expressions (a column, a sequence, or one expression in one dimension).
         diffusion: D^ij, n x n, symmetric and positive semidefinite; it may be singular (Kramers).
         time: the Symbol t; left out, it is the symbol called `t` in the coefficients, or else a real `t`.
+        domain: where the coordinates live, coordinate -> (lower, upper), e.g. {x: (0, 1)} for D = x (1 - x); kept as
+            (coordinate, lower, upper), all coordinates, inner limits first. Left out, it stays open, and an operation
+            that needs one takes its own argument, or else what the coordinates' assumptions say.
 
     Raises:
-        InvalidEquation: shapes that differ, a diffusion that is not symmetric or is negative somewhere that the
-            assumptions decide, a coefficient that is not finite, or a symbol called like a coordinate that is not it.
+        InvalidEquation: shapes that differ, a diffusion that is not symmetric, is negative wherever the assumptions
+            allow, or is negative somewhere in the domain given (the message says where), a coefficient that is not
+            finite, or a symbol called like a coordinate that is not it.
+
+    A diffusion that is positive semidefinite on a part of space only is accepted while no domain is stated: `check`, or
+    an operation over a domain (stationary density, entropy production, gradient flow), refuses it where it is not.
     """
 
     coordinates: tuple[Symbol, ...]
     drift: ImmutableMatrix
     diffusion: ImmutableMatrix
     time: Symbol = None
+    domain: Any = None
 
     def __post_init__(self) -> None:
         coordinates = _coordinates(self.coordinates)
@@ -75,11 +86,16 @@ class FokkerPlanck(Typeset):
         _check_entries(diffusion, "diffusion")
         diffusion = _symmetric(diffusion)
         _check_semidefinite(diffusion)
+        domain = self.domain or None  # an empty mapping states nothing
+        if domain is not None:
+            domain = limits_of(coordinates, domain)
+            require_diffusion(diffusion, domain)
         for name, value in (
             ("coordinates", coordinates),
             ("drift", drift),
             ("diffusion", diffusion),
             ("time", time),
+            ("domain", domain),
         ):
             object.__setattr__(self, name, value)
 
@@ -106,6 +122,21 @@ class FokkerPlanck(Typeset):
         """Whether the diffusion matrix is singular everywhere, as in Kramers' equation."""
         return bool(sympy.simplify(self.diffusion.det()) == 0)
 
+    def limits(self, domain: Any = None) -> Limits:
+        """(coordinate, lower, upper), inner limits first: `domain`, or that of the equation, or by assumptions."""
+        return limits_of(self.coordinates, self.domain if domain is None else domain)
+
+    def check(self, domain: Any = None) -> None:
+        """Refuse a diffusion that is negative somewhere in the domain; see `domain.require_diffusion`.
+
+        Args:
+            domain: coordinate -> (lower, upper); left out, that of the equation, or what the assumptions say.
+
+        Raises:
+            InvalidEquation: the message says which minor is negative, and where.
+        """
+        require_diffusion(self.diffusion, self.limits(domain))
+
     def subs(self, values: Mapping[Any, Any]) -> FokkerPlanck:
         """The equation with parameters replaced; coordinates and time stay what they are.
 
@@ -120,7 +151,8 @@ class FokkerPlanck(Typeset):
         """
         if clash := [s for s in (*self.coordinates, self.time) if s in values]:
             raise InvalidEquation(f"{clash} are coordinates or time; `change_coordinates` replaces those")
-        return FokkerPlanck(self.coordinates, self.drift.subs(values), self.diffusion.subs(values), self.time)
+        domain = self.domain and tuple((s, a.subs(values), b.subs(values)) for s, a, b in self.domain)
+        return FokkerPlanck(self.coordinates, self.drift.subs(values), self.diffusion.subs(values), self.time, domain)
 
     # ------------------------------------------------------------------ operators
 
@@ -208,19 +240,32 @@ class FokkerPlanck(Typeset):
         parities: Mapping[Symbol, int] | None = None,
         normalise: bool = True,
         budget: float | Budget | None = None,
+        boundary: str | None = None,
     ) -> Expr:
         """The stationary density in closed form; see `equilibrium.stationary_density`."""
         from symrg.fokker_planck.equilibrium import stationary_density
 
-        return stationary_density(self, domain, parities, normalise, budget)
+        return stationary_density(self, domain, parities, normalise, budget, boundary)
+
+    def ring_state(
+        self, domain: Mapping[Symbol, tuple[Any, Any]] | None = None, budget: float | Budget | None = None
+    ) -> RingState:
+        """The stationary state on a ring, with its probability current; see `ring.ring_state`."""
+        from symrg.fokker_planck.ring import ring_state
+
+        return ring_state(self, domain, budget)
 
     def detailed_balance(
-        self, parities: Mapping[Symbol, int] | None = None, budget: float | Budget | None = None
+        self,
+        parities: Mapping[Symbol, int] | None = None,
+        budget: float | Budget | None = None,
+        domain: Mapping[Symbol, tuple[Any, Any]] | None = None,
+        boundary: str | None = None,
     ) -> DetailedBalance:
         """Whether detailed balance holds, with the curl that decides it; see `equilibrium.detailed_balance`."""
         from symrg.fokker_planck.equilibrium import detailed_balance
 
-        return detailed_balance(self, parities, budget)
+        return detailed_balance(self, parities, budget, domain, boundary)
 
     def thermodynamic_force(self) -> ImmutableMatrix:
         """F_i = (D^-1)_ij (mu^j - d_k D^jk), n x 1; a gradient exactly when detailed balance holds."""
@@ -298,13 +343,15 @@ class FokkerPlanck(Typeset):
         coordinates: Any = None,
         time: Symbol | None = None,
         interpretation: str = "ito",
+        domain: Any = None,
     ) -> FokkerPlanck:
-        """From dX = drift dt + noise dW, read as `"ito"` or `"stratonovich"`; see `sde.SDE`."""
+        """From dX = drift dt + noise dW, read as `"ito"`, `"stratonovich"` or `"klimontovich"`; see `sde.SDE`."""
         from symrg.fokker_planck.sde import SDE
 
         if coordinates is None:
             raise InvalidEquation("from_sde needs coordinates=(x, ...): which of the symbols move")
-        return SDE(coordinates, drift, noise, time, interpretation).fokker_planck()
+        equation = SDE(coordinates, drift, noise, time, interpretation).fokker_planck()
+        return equation if domain is None else replace(equation, domain=domain)
 
     @classmethod
     def from_gradient_form(cls, coordinates: Any, mobility: Any, potential: Any, time: Symbol | None = None) -> Any:
@@ -491,8 +538,10 @@ def _symmetric(matrix: ImmutableMatrix) -> ImmutableMatrix:
 def _check_semidefinite(matrix: ImmutableMatrix) -> None:
     """Refuse where the assumptions decide that a principal minor is negative (none is: positive semidefinite)."""
     n = matrix.rows
-    for size in range(1, min(n, 4) + 1):
-        for rows in combinations(range(n), size):
+    coupled = [i for i in range(n) if any(matrix[i, j] != 0 for j in range(n) if j != i)]
+    for size in range(1, 5 if len(coupled) <= _MINORS_IN_FULL else 3):
+        # minors of more rows that hold an uncoupled one are products of smaller minors
+        for rows in combinations(range(n) if size == 1 else coupled, size):
             minor = matrix.extract(list(rows), list(rows)).det()
             try:
                 minor = minor if minor.is_Atom else within(_VALIDATION_SECONDS, sympy.factor, minor)

@@ -19,7 +19,7 @@ Source: Risken (1989), secs. 4.7 and 6.4; Gardiner (2009), sec. 5.3; Jordan, Kin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Any
 
@@ -28,8 +28,10 @@ from sympy import Expr, ImmutableMatrix, Symbol
 
 from symrg.budget import Budget
 from symrg.errors import InvalidEquation, NoDetailedBalance
+from symrg.fokker_planck.domain import Domain, Limits, require_diffusion
 from symrg.fokker_planck.equation import FokkerPlanck
 from symrg.fokker_planck.normalisation import integral, normalised
+from symrg.fokker_planck.ring import boundary_kind, circulations, closing, independent_rings, ring_state
 from symrg.typesetting import Typeset, latex
 
 __all__ = [
@@ -43,8 +45,6 @@ __all__ = [
     "thermodynamic_force",
 ]
 
-Domain = Mapping[Symbol, tuple[Any, Any]]
-
 
 @dataclass(frozen=True)
 class DetailedBalance(Typeset):
@@ -56,6 +56,7 @@ class DetailedBalance(Typeset):
         parities: epsilon_i of the coordinates, in order.
         curl: (i, j, d_i F_j - d_j F_i) for i < j; empty where the diffusion is degenerate.
         log_density: phi with p = exp(phi), up to a constant, where it was found.
+        circulation: (coordinate, integral of F once around) for each coordinate that closes to a ring.
     """
 
     holds: bool
@@ -63,12 +64,15 @@ class DetailedBalance(Typeset):
     parities: tuple[int, ...]
     curl: tuple[tuple[int, int, Expr], ...] = ()
     log_density: Expr | None = None
+    circulation: tuple[tuple[Symbol, Expr], ...] = ()
 
     def __bool__(self) -> bool:
         return self.holds
 
     def latex(self) -> str:
-        """LaTeX of the curl, or of the potential."""
+        """LaTeX of the circulation, of the curl, or of the potential."""
+        if self.circulation and not self.holds:
+            return r", \quad ".join(rf"\oint F_{{{latex(s)}}} \, d{latex(s)} = {latex(c)}" for s, c in self.circulation)
         if self.curl:
             return r", \quad ".join(
                 rf"\partial_{{{i + 1}}} F_{{{j + 1}}} - \partial_{{{j + 1}}} F_{{{i + 1}}} = {latex(c)}"
@@ -93,7 +97,11 @@ def thermodynamic_force(equation: FokkerPlanck) -> ImmutableMatrix:
 
 
 def detailed_balance(
-    equation: FokkerPlanck, parities: Mapping[Symbol, int] | None = None, budget: float | Budget | None = None
+    equation: FokkerPlanck,
+    parities: Mapping[Symbol, int] | None = None,
+    budget: float | Budget | None = None,
+    domain: Domain | None = None,
+    boundary: str | None = None,
 ) -> DetailedBalance:
     """Test of detailed balance.
 
@@ -103,15 +111,32 @@ def detailed_balance(
             field) may be odd. Left out altogether: all even, or, where the diffusion is degenerate, each choice is
             tried.
         budget: seconds for the whole call.
+        domain: coordinate -> (lower, upper); needed with `boundary="periodic"`, where the ends of each bounded
+            coordinate are one point: there a force free of curl may still have a circulation, and then a current flows.
+        boundary: `"periodic"`, or `"reflecting"` (also when left out): through the ends nothing flows.
 
     Returns:
         DetailedBalance.
 
     Raises:
-        InvalidEquation: a coefficient depends on time, or a parity is not +1 or -1.
+        InvalidEquation: a coefficient depends on time, a parity is not +1 or -1, or the coefficients do not repeat over
+            a periodic domain.
     """
     budget = Budget.of(budget)
     _check_autonomous(equation)
+    balance = _locally(equation, parities, budget)
+    if balance.holds and boundary_kind(boundary) == "periodic":
+        around = circulations(equation, balance.log_density, equation.limits(domain))
+        if turning := [(s, c) for s, c in around if c != 0]:
+            reason = "the thermodynamic force has a circulation: " + ", ".join(
+                f"around the ring of {s} it is {c}" for s, c in turning
+            )
+            return replace(balance, holds=False, reason=reason, circulation=around, log_density=None)
+        return replace(balance, circulation=around)
+    return balance
+
+
+def _locally(equation: FokkerPlanck, parities: Mapping[Symbol, int] | None, budget: Budget) -> DetailedBalance:
     x = equation.coordinates
     if parities is not None:
         chosen = {sympy.sympify(k, strict=True): v for k, v in parities.items()}
@@ -139,8 +164,11 @@ def stationary_density(
     parities: Mapping[Symbol, int] | None = None,
     normalise: bool = True,
     budget: float | Budget | None = None,
+    boundary: str | None = None,
 ) -> Expr:
     """The stationary density in closed form: by detailed balance, with parities, or Gaussian for linear drift.
+
+    On a ring (`boundary="periodic"`) with a current it is that of `ring.ring_state`, with an integral in it.
 
     Args:
         equation: with coefficients that do not depend on time.
@@ -148,21 +176,39 @@ def stationary_density(
         parities: see `detailed_balance`.
         normalise: divide by the integral over the domain; an integral without closed form stays as an Integral.
         budget: seconds for the whole call.
+        boundary: `"reflecting"`, `"periodic"`, or left out where it makes no difference.
 
     Returns:
         Expr.
 
     Raises:
-        InvalidEquation: a coefficient depends on time.
-        NoDetailedBalance: neither detailed balance nor linear drift gives one.
+        InvalidEquation: a coefficient depends on time, or the diffusion is negative somewhere in the domain.
+        NoDetailedBalance: neither detailed balance nor linear drift gives one; or the coefficients repeat over the
+            domain and the candidate does not, so that walls and a ring differ, and `boundary` does not say which.
         ImproperDensity: the candidate has no finite integral.
         MissingAssumption: whether the integral is finite depends on the sign of a parameter.
     """
     budget = Budget.of(budget)
     _check_autonomous(equation)
-    balance = detailed_balance(equation, parities, budget)
+    kind = boundary_kind(boundary)
+    limits = _limits(equation, domain)
+    balance = _locally(equation, parities, budget)
     if balance.holds:
         phi = balance.log_density
+        rings = closing(equation, limits) if kind is None else limits if kind == "periodic" else ()
+        if kind == "periodic" or rings:
+            around = circulations(equation, phi, rings)
+            if any(c != 0 for _, c in around):
+                if kind is None:
+                    raise NoDetailedBalance(
+                        f"the coefficients repeat over {[s for s, _, _ in rings]} but the density without a current "
+                        'does not: say boundary="periodic" for a ring, where a current flows, or "reflecting" for walls'
+                    )
+                weight, total = independent_rings(equation, limits, budget)
+                return weight / total if normalise else weight
+    elif kind == "periodic" and equation.dimension == 1:
+        state = ring_state(equation, domain, budget)
+        return state.density if normalise else state.weight
     else:
         from symrg.fokker_planck.linear import is_linear, stationary_gaussian
 
@@ -174,7 +220,6 @@ def stationary_density(
         if domain is not None and any(b not in (sympy.oo, -sympy.oo) for ab in domain.values() for b in ab):
             raise NoDetailedBalance(f"{balance.reason}; the Gaussian of the linear equation needs the whole space")
         return stationary_gaussian(equation, budget).density
-    limits = _limits(equation, domain)
     density = _exponential(phi, limits)
     return normalised(density, limits, budget) if normalise else density
 
@@ -196,7 +241,7 @@ class EntropyProduction(Typeset):
 
     density: Expr
     flow_density: Expr
-    limits: tuple[tuple[Symbol, Expr, Expr], ...]
+    limits: Limits
     production: Expr
     flow: Expr
 
@@ -274,16 +319,18 @@ class GradientFlow(Typeset):
         equation: the Fokker-Planck equation.
         stationary: p_s.
         metric: (D^-1)_ij on the space of coordinates, from which the transport metric is built.
+        limits: of the coordinates.
     """
 
     equation: FokkerPlanck
     stationary: Expr
     metric: ImmutableMatrix
+    limits: Limits = ()
 
     def functional(self, p: Any) -> sympy.Integral:
         """KL(p || p_s), unevaluated."""
         p = sympy.sympify(p, strict=True)
-        return sympy.Integral(p * sympy.log(p / self.stationary), *_limits(self.equation, None))
+        return sympy.Integral(p * sympy.log(p / self.stationary), *(self.limits or self.equation.limits()))
 
     def velocity(self, p: Any) -> ImmutableMatrix:
         """v^i = - D^ij d_j (delta KL / delta p), n x 1: the current is v^i p."""
@@ -323,7 +370,8 @@ def gradient_flow(
     if not balance.holds:
         raise NoDetailedBalance(f"no gradient flow: {balance.reason}")
     density = stationary_density(equation, domain, budget=budget)
-    return GradientFlow(equation, density, ImmutableMatrix(equation.diffusion.inv().applyfunc(sympy.simplify)))
+    metric = ImmutableMatrix(equation.diffusion.inv().applyfunc(sympy.simplify))
+    return GradientFlow(equation, density, metric, equation.limits(domain))
 
 
 # ---------------------------------------------------------------------- inside
@@ -392,7 +440,7 @@ def _with_parities(equation: FokkerPlanck, parities: Mapping[Symbol, int], budge
             return refuse("no density makes the reversible current free of divergence", tuple(curl))
         phi = phi + rest
     # The last word: the density solves the equation, whatever led to it.
-    stationary = equation.residual(_exponential(phi, _limits(equation, None)), budget)
+    stationary = equation.residual(_exponential(phi, equation.limits()), budget)
     if stationary != 0:
         return refuse("the reversible current of the candidate density has a divergence", tuple(curl))
     return DetailedBalance(True, "the irreversible current vanishes", signs, tuple(curl), phi)
@@ -435,20 +483,18 @@ def _rest(
     return _potential(gradient, [x[i] for i in resting])
 
 
-def _limits(equation: FokkerPlanck, domain: Domain | None) -> tuple[tuple[Symbol, Expr, Expr], ...]:
-    given = {sympy.sympify(k, strict=True): v for k, v in (domain or {}).items()}
-    if stray := [k for k in given if k not in equation.coordinates]:
-        raise InvalidEquation(f"the domain names {stray}, which are no coordinates")
-    limits = []
-    for s in equation.coordinates:
-        a, b = given.get(s, (0, sympy.oo) if s.is_positive else (-sympy.oo, sympy.oo))
-        limits.append((s, sympy.sympify(a, strict=True), sympy.sympify(b, strict=True)))
-    return tuple(limits)
+def _limits(equation: FokkerPlanck, domain: Domain | None) -> Limits:
+    """The limits over which to integrate, on which the diffusion must be one."""
+    limits = equation.limits(domain)
+    require_diffusion(equation.diffusion, limits)
+    return limits
 
 
-def _exponential(phi: Expr, limits: Sequence[tuple[Symbol, Expr, Expr]]) -> Expr:
+def _exponential(phi: Expr, limits: Limits) -> Expr:
     """exp(phi) with logarithms as powers, of arguments that are positive inside the limits."""
-    inside = {s: _interior(a, b) for s, a, b in limits}
+    inside: dict[Symbol, Expr] = {}
+    for s, a, b in reversed(limits):
+        inside[s] = _interior(a.subs(inside), b.subs(inside))
     phi = sympy.expand_log(sympy.expand(phi), force=True)
     powers, rest = sympy.S.One, sympy.S.Zero
     for term in sympy.Add.make_args(sympy.expand(phi)):

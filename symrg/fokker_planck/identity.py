@@ -9,6 +9,7 @@ by what obeys the same laws:
 - b^u with a symbolic u by a power of another element of order q; the integer part of the exponent acts on b itself;
 - roots by roots in the field, of either sign, chosen at random, and |u| by u or -u: an identity that needs one branch
   is not found;
+- integrals and sums, taken as they stand, by free variables;
 - Bessel functions reduced to two neighbouring orders; logarithms and all other functions by free variables.
 
 More is thereby asked than that the expression vanish: a yes is a proof but for that chance, a no is none.
@@ -50,11 +51,15 @@ def vanishes(expression: Expr) -> bool:
         True where it is zero at every point drawn; False where it is not, which proves nothing.
 
     Raises:
-        Declined: it contains what has no counterpart in a finite field: an integral, floating numbers, infinities.
+        Declined: it contains what has no counterpart in a finite field: a derivative, floating numbers, infinities;
+            or integrals, and is not zero whatever their values.
     """
     if expression == 0:
         return True
-    unfit = (sympy.Integral, sympy.Sum, sympy.Derivative, sympy.Piecewise, sympy.Float)
+    whole = sorted((e for e in expression.atoms(sympy.Integral, sympy.Sum)), key=sympy.count_ops, reverse=True)
+    for e in whole:  # the outermost first
+        expression = expression.xreplace({e: sympy.Dummy("whole", positive=e.is_positive)})
+    unfit = (sympy.Derivative, sympy.Piecewise, sympy.Float)
     if expression.has(*unfit, sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
         raise Declined("no counterpart in a finite field")
     expression = _few_orders(expression)
@@ -65,6 +70,8 @@ def vanishes(expression: Expr) -> bool:
     for _ in range(_ATTEMPTS):
         try:
             if _Point(draw).value(expression) != 0:
+                if whole:
+                    raise Declined("an integral, which stands for itself alone")
                 return False
         except _Bad:
             continue

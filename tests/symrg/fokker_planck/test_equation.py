@@ -148,6 +148,60 @@ def test_undecided_diffusions_are_accepted():
     assert FokkerPlanck(x, 1 - x, x).diffusion[0] == x
 
 
+INDEFINITE = {  # diffusion, coordinates, a domain where it is one, a domain where it is not
+    "a square root's": ([[x]], (x,), {x: (0, oo)}, {x: (-1, 1)}),
+    "Jacobi": ([[1 - x**2]], (x,), {x: (-1, 1)}, {x: (-2, 1)}),
+    "with a parameter": ([[s**2 * X * (1 - X)]], (X,), {X: (0, 1)}, {X: (0, oo)}),
+    "between two close roots": ([[(x - 5) * (x - Rational(51, 10))]], (x,), {x: (6, oo)}, {x: (0, oo)}),
+    "a pole": ([[1 / (x - 2)]], (x,), {x: (2, 7)}, {x: (0, 7)}),
+    "no polynomial": ([[sin(x)]], (x,), {x: (0, pi)}, {x: (0, 2 * pi)}),
+    "correlated": ([[1, x], [x, 1]], (x, y), {x: (-1, 1)}, {x: (-2, 2)}),
+    "three alleles": (
+        [[x * (1 - x), -x * y], [-x * y, y * (1 - y)]],
+        (x, y),
+        {x: (0, 1 - y), y: (0, 1)},
+        {x: (0, 1), y: (0, 1)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INDEFINITE)
+def test_a_diffusion_is_judged_on_the_domain_that_is_stated(name):
+    diffusion, coordinates, good, bad = INDEFINITE[name]
+    drift = (0,) * len(coordinates)
+    stated = FokkerPlanck(coordinates, drift, diffusion, domain=good)
+    assert {c for c, _, _ in stated.domain} == set(coordinates)
+    stated.check()
+    with pytest.raises(InvalidEquation, match=r"not positive semidefinite: .* at "):
+        FokkerPlanck(coordinates, drift, diffusion, domain=bad)
+    # Without a domain it may be written down; asked, it says where it is no diffusion.
+    bare = FokkerPlanck(coordinates, drift, diffusion)
+    with pytest.raises(InvalidEquation, match=r"domain=\{"):
+        bare.check()
+    with pytest.raises(InvalidEquation, match="not positive semidefinite"):
+        bare.stationary_density()
+
+
+def test_the_point_named_is_one_where_it_is_negative():
+    with pytest.raises(InvalidEquation, match=r"D\[0, 0\] = .* is -3 at x = -2"):
+        FokkerPlanck(x, 0, 1 - x**2).check()
+    FokkerPlanck(x, 0, 1 + x**2).check()
+    FokkerPlanck(X, 0, X).check()
+
+
+def test_a_domain_travels_with_the_equation():
+    f = FokkerPlanck.from_sde(0, s * sqrt(X * (k - X)), coordinates=X, domain={X: (0, k)})
+    assert f.domain == ((X, 0, k),)
+    assert f.subs({k: 2}).domain == ((X, 0, 2),)
+    assert f.subs({k: 2}).limits() == ((X, 0, 2),)
+    assert dataclasses.replace(f, drift=[1]).domain == f.domain
+    for wrong, reason in (({y: (0, 1)}, "no coordinates"), ({X: (1, 0)}, "holds nothing"), (3, "a domain is")):
+        with pytest.raises(InvalidEquation, match=reason):
+            FokkerPlanck(X, 0, 1, domain=wrong)
+    with pytest.raises(InvalidEquation, match="circle"):
+        FokkerPlanck((x, y), (0, 0), eye(2), domain={x: (0, y), y: (0, x)})
+
+
 def test_latex_written_out_and_in_indices():
     written = OU.latex()
     assert r"\frac{\partial p}{\partial t} = " in written
