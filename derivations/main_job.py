@@ -179,7 +179,7 @@ def _verified(
     rows = [
         Finding(
             f"{label(e.number)} {e.name}",
-            f"${e.correction}$" if e.correction else first_sentence(e.remark),
+            f"${e.correction}$" if e.correction else first_sentence(e.remark or e.reading),
             e.identifier,
             e.status,
         )

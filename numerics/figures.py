@@ -94,7 +94,9 @@ def images(pictures: Tensor, caption: str, *, columns: int = 10, alt: str | None
         if place < count:
             axis.imshow(pictures[place].reshape(28, 28).detach().cpu().numpy(), cmap="gray_r", vmin=0, vmax=1)
     canvas.subplots_adjust(0, 0, 1, 1, 0.04, 0.04)
-    return Figure(canvas, caption, alt or f"{count} images of 28 by 28 pixels in {rows} rows: {caption}")
+    return Figure(
+        canvas, caption, alt or f"{count} images of 28 by 28 pixels in {rows} row{'s' if rows != 1 else ''}: {caption}"
+    )
 
 
 def reconstructions(

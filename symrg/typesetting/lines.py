@@ -306,6 +306,9 @@ def _ends_in_operator(text: str) -> bool:
 
 def display(text: str, limit: float = LINE_WIDTH) -> str:
     r"""The formula as one display: itself where it fits, otherwise ``aligned`` lines."""
+    statements = _statements(text)
+    if width(text) > limit and len(statements) > 1:
+        return _aligned([row for statement in statements for row in _statement_rows(statement, limit)])
     sides = split_relation(text)
     if width(text) <= limit or sides is None:
         text, named = shortened(text, limit)
@@ -315,6 +318,30 @@ def display(text: str, limit: float = LINE_WIDTH) -> str:
         rows = [f"& {lines[0]}", *(rf"& \quad {line}" for line in lines[1:])]
         return _aligned([*rows, *_written_out(named, limit)])
     return chain(sides[0], [(sides[1], sides[2])], limit)
+
+
+def _statements(text: str) -> list[str]:
+    r"""Formulas that stand side by side, ``a = b; \quad c = d``, each with the mark behind it."""
+    pieces, start, position, depth, previous = [], 0, 0, 0, ""
+    for token in TOKEN.findall(text):
+        depth += _depth_change(token, previous)
+        mark = previous if previous in (";", ",") else ""
+        position += len(token)
+        if depth == 0 and mark and token in (r"\quad", r"\qquad"):
+            pieces.append(text[start : position - len(token)].strip())
+            start = position
+        if not token.isspace():
+            previous = token
+    pieces.append(text[start:].strip())
+    return [p for p in pieces if p]
+
+
+def _statement_rows(text: str, limit: float) -> list[str]:
+    sides = split_relation(text)
+    if sides is not None:
+        return chain_rows(sides[0], [(sides[1], sides[2])], limit)
+    lines = break_lines(text, limit)
+    return [f"& {lines[0]}", *(rf"& \quad {line}" for line in lines[1:])]
 
 
 def split_relation(text: str) -> tuple[str, str, str] | None:

@@ -17,8 +17,9 @@
   addEventListener("hashchange", unfold);
   unfold();
 
+  // Paper holds the derivations; witnesses and code stay with the page and the ledger's JSON.
   addEventListener("beforeprint", () => {
-    for (const d of document.querySelectorAll("details:not(.listing):not(.full)")) d.open = true;
+    for (const d of document.querySelectorAll("details.working, details.legend")) d.open = true;
   });
 
   const table = document.getElementById("ledger-table");

@@ -89,6 +89,14 @@ def test_a_short_formula_stays_in_one_line():
     assert break_lines("a + b") == ["a + b"]
 
 
+def test_formulas_side_by_side_are_aligned_each_at_its_own_relation():
+    both = r"a = \int_{0}^{1} x \, dx; \quad b_{i} = c_{i} + d_{i}, \quad x > 0"
+    assert display(both) == both
+    rows = display(both, 12.0).split(" \\\\\n")
+    assert [row.count("&") for row in rows] == [1, 1, 1]
+    assert [row.strip().rstrip(",;").split(" &")[0].split()[-1] for row in rows[1:]] == ["b_{i}", "x"]
+
+
 def test_a_break_never_falls_inside_braces():
     index = r"A_{" + latex(POLYNOMIAL) + "}"
     assert break_lines(index) == [index]
