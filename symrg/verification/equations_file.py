@@ -17,11 +17,26 @@ r"""Files of equations: claims and derivations that a user writes down in TOML, 
     name = "stationary variance"
     lhs = "Integral(x^2*exp(-x^2), (x, -oo, oo))"  # a formula, or LaTeX between dollar signs
     rhs = '$\frac{\sqrt{\pi}}{2}$'
-    relation = "=="                              # optional: == < <= > >= or := for a definition
+    relation = "=="                              # optional: == < <= > >= or := for a definition, ~
     conditions = ["x < 1"]                       # optional
     order = {variable = "x", point = "0", power = 3}   # optional: asymptotic
     source = "p. 74"                             # optional
     printed = '...'                              # optional: LaTeX as the source prints it
+
+    [[claim]]
+    name = "noise strength"
+    lhs = "D"                                    # a definition: D stands for the right side in what follows from it
+    relation = ":="
+    rhs = "sigma^2/2"
+    [[claim.consequences]]                       # claims like any other, checked with the definition put in
+    lhs = "2*D/theta"
+    rhs = "sigma^2/theta"
+
+    [[claim]]
+    lhs = "P"
+    relation = "~"                               # a schematic statement; `missing` says what would make it a claim
+    rhs = "F"
+    missing = "F is not given"
 
     [[derivation]]
     title = "completing the square"
@@ -53,6 +68,8 @@ from symrg.verification.toml_lines import LineMap, Path
 
 MOST_BYTES = 4_000_000
 MOST_CLAIMS = 20_000
+LONGEST = 86_400.0
+"""Seconds for a claim, at most."""
 
 _TYPES: dict[str, dict[str, bool]] = {
     "complex": {},
@@ -70,9 +87,19 @@ _TYPES: dict[str, dict[str, bool]] = {
     "even": {"even": True},
     "odd": {"odd": True},
 }
+_DIGITS = re.compile(r"[0-9]{4000,}")
+_SHOWN = 60  # characters of a formula in a message
+_PARTS = {
+    "the left side": "lhs",
+    "the right side": "rhs",
+    "the variable of an order": "order",
+    "the power in an order": "order",
+    "the expansion point": "order",
+    "order is": "order",
+}
 _NAME = re.compile(r"[^\W\d]\w*")
 _TOP = {"title", "budget", "symbols", "definitions", "claim", "derivation"}
-_CLAIM = {"name", "lhs", "rhs", "relation", "conditions", "order", "source", "printed"}
+_CLAIM = {"name", "lhs", "rhs", "relation", "conditions", "order", "source", "printed", "consequences", "missing"}
 _DERIVATION = {"title", "start", "notation", "conditions", "step"}
 _STEP = {"to", "because", "relation", "conditions", "order", "printed"}
 
@@ -104,11 +131,12 @@ def read(path: str | FilePath) -> EquationsFile:
         file = FilePath(path)
         if file.is_file() and file.stat().st_size > MOST_BYTES:
             raise InvalidFile(f"{path}: {file.stat().st_size} bytes; a file of equations has at most {MOST_BYTES}")
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InvalidFile(f"{path}: can't be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise InvalidFile(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InvalidFile(f"{path}:{line}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except ValueError as error:
         raise InvalidFile(f"{path!r}: not a file name: {error}") from None
     return read_text(text, str(path))
@@ -129,6 +157,9 @@ def read_text(text: str, name: str = "equations") -> EquationsFile:
         raise InvalidFile(f"{name}:{line}: not TOML: {reason}") from None
     except RecursionError:
         raise InvalidFile(f"{name}:1: not TOML: nested too deeply") from None
+    except ValueError:
+        line = next((k for k, row in enumerate(text.splitlines(), 1) if _DIGITS.search(row)), 1)
+        raise InvalidFile(f"{name}:{line}: a number with thousands of digits; put it into quotes") from None
     return _Reader(data, LineMap(text), name).whole()
 
 
@@ -146,8 +177,9 @@ class _Reader:
         self.keys(self.data, _TOP, (), "the file")
         title = self.text(self.data, "title", (), "")
         budget = self.data.get("budget")
-        if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int | float) or not budget > 0):
-            raise self.fail(("budget",), f"budget is a positive number of seconds, given {budget!r}")
+        number = isinstance(budget, int | float) and not isinstance(budget, bool)
+        if budget is not None and not (number and 0 < budget <= LONGEST):
+            raise self.fail(("budget",), f"budget is a positive number of seconds, a day at most, given {budget!r:.60}")
         for key, value in self.table(self.data, "symbols").items():
             self.symbols[key] = self.declared(key, value)
         for key, value in self.table(self.data, "definitions").items():
@@ -162,6 +194,15 @@ class _Reader:
             raise self.fail(
                 (), "no claims: write a [[claim]] with lhs and rhs, or a [[derivation]] with start and steps"
             )
+        named: dict[str, int] = {}
+        for k, data in enumerate(self.data.get("claim", [])):
+            line = self.lines.line(("claim", k, "name"))
+            if "name" in data and named.setdefault(data["name"], line) != line:
+                before = named[data["name"]]
+                raise self.fail(
+                    ("claim", k, "name"),
+                    f"the name {data['name']!r} is that of the claim in line {before}; give another",
+                )
         if len(claims) > MOST_CLAIMS:
             raise self.fail((), f"{len(claims)} claims; at most {MOST_CLAIMS} are read")
         return EquationsFile(
@@ -217,6 +258,10 @@ class _Reader:
             return sp.Function(key, positive=True)
         if words == ["indexed"]:
             return sp.IndexedBase(key)
+        if "function" in words or "indexed" in words:
+            raise self.fail(
+                path, f'{key} is "function", "real function", "positive function" or "indexed", given {value!r}'
+            )
         flags: dict[str, bool] = {}
         for word in words:
             if word not in _TYPES:
@@ -238,11 +283,14 @@ class _Reader:
             raise self.fail(path, f'put the number into quotes, "{value}", so that it is read exactly')
         if not isinstance(value, str):
             raise self.fail(path, f"{path[-1]} is a formula in quotes, given {type(value).__name__}")
+        dollars = value.strip().startswith("$"), value.strip().endswith("$") and len(value.strip()) > 1
+        if dollars[0] != dollars[1]:
+            raise self.fail(path, f"in {path[-1]}: LaTeX stands between two dollar signs, given {value!r:.60}")
         reader: Callable[..., Any] = parse_latex if value.strip().startswith("$") else parse
         try:
             return reader(value, self.symbols, evaluate=not keep)
         except FormulaError as error:
-            raise self.fail(path, f"in {path[-1]}: {error}") from None
+            raise self.fail(path, f"in {path[-1]}: {_pointed(error, value)}") from None
 
     def side(self, data: dict[str, Any], key: str, path: Path) -> Any:
         if key not in data:
@@ -286,19 +334,33 @@ class _Reader:
 
     def claim(self, data: dict[str, Any], path: Path) -> Claim:
         self.keys(data, _CLAIM, path, "a claim")
+        relation = self.relation(data, path)
+        nested = len(path) > 2
+        if nested and relation in (":=", "~"):
+            raise self.fail((*path, "relation"), f"a consequence is a claim that can be checked; given {relation!r}")
+        listed = self.array(data, "consequences", path)
+        if listed and relation != ":=":
+            raise self.fail((*path, "consequences"), 'consequences belong to a definition: write relation = ":="')
+        if "missing" in data and relation != "~":
+            raise self.fail((*path, "missing"), '`missing` belongs to a schematic statement: write relation = "~"')
+        if "order" in data and relation != "==":
+            raise self.fail((*path, "order"), f"an order makes == asymptotic; it has no meaning for {relation}")
+        number = int(path[-1]) + 1
         try:
             return Claim(
                 self.side(data, "lhs", path),
                 self.side(data, "rhs", path),
-                self.relation(data, path),
+                relation,
                 conditions=self.conditions(data, path),
                 order=self.order(data, path),
-                name=self.text(data, "name", path, f"claim {int(path[-1]) + 1}"),
+                name=self.text(data, "name", path, f"consequence {number}" if nested else f"claim {number}"),
                 printed=self.text(data, "printed", path, "") or None,
                 source=self.text(data, "source", path, "") or None,
+                consequences=tuple(self.claim(c, (*path, "consequences", k)) for k, c in enumerate(listed)),
+                missing=self.text(data, "missing", path, "") or None,
             )
         except InvalidClaim as error:
-            raise self.fail(path, str(error)) from None
+            raise self.fail(_part(path, str(error)), str(error)) from None
 
     def derivation(self, data: dict[str, Any], path: Path) -> Derivation:
         self.keys(data, _DERIVATION, path, "a derivation")
@@ -322,12 +384,30 @@ class _Reader:
                         printed=self.text(step, "printed", where, "") or None,
                     )
                 except InvalidClaim as error:
-                    raise self.fail(where, str(error)) from None
+                    part = _part(where, str(error))
+                    raise self.fail(where if part[-1] in ("lhs", "rhs") else part, str(error)) from None
         except InvalidFile:
             raise
         except SymrgError as error:
             raise self.fail(path, str(error)) from None
         return chain
+
+
+def _part(path: Path, reason: str) -> Path:
+    """The key of a claim that a complaint of `Claim` is about, where that can be told."""
+    return next(((*path, key) for start, key in _PARTS.items() if reason.startswith(start)), path)
+
+
+def _pointed(error: FormulaError, formula: str) -> str:
+    """The complaint, and in a second line the formula with a mark before the place."""
+    reason = str(error).splitlines()[0]
+    at = error.position
+    if at is None or "\n" in formula:
+        return reason
+    begin = max(0, min(at, len(formula)) - _SHOWN // 2)
+    before, after = formula[begin:at], formula[at : at + _SHOWN // 2]
+    dots = ("..." if begin else "", "..." if at + _SHOWN // 2 < len(formula) else "")
+    return f"{reason}\n    {dots[0]}{before} ▸{after}{dots[1]}"
 
 
 def _words(path: Path) -> list[str]:

@@ -17,6 +17,7 @@ run, whatever its name or its content.
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
 import traceback
@@ -28,7 +29,7 @@ from typing import Any
 from symrg.derivation import Derivation
 from symrg.errors import InvalidFile
 from symrg.verification.claim import Claim
-from symrg.verification.equations_file import MOST_CLAIMS, EquationsFile
+from symrg.verification.equations_file import LONGEST, MOST_CLAIMS, EquationsFile
 
 _MODULE = "symrg_user_equations"
 
@@ -57,11 +58,16 @@ def run_module(path: str | Path) -> EquationsFile:
         )
     title, budget = getattr(module, "TITLE", file.stem), getattr(module, "BUDGET", None)
     if not isinstance(title, str):
-        raise InvalidFile(f"{path}: TITLE is {title!r}; a text is needed")
+        raise InvalidFile(f"{_place(file, 'TITLE')}: TITLE is {title!r:.60}; a text is needed")
     number = isinstance(budget, int | float) and not isinstance(budget, bool)
-    if budget is not None and not (number and 0 < budget < float("inf")):
-        raise InvalidFile(f"{path}: BUDGET is {budget!r}; a positive number of seconds is needed")
-    return EquationsFile(title, claims, derivations, budget)
+    if budget is not None and not (number and 0 < budget <= LONGEST):
+        where = _place(file, "BUDGET")
+        raise InvalidFile(f"{where}: BUDGET is {budget!r:.60}; a positive number of seconds, a day at most, is needed")
+    named = [c.name for c in claims if c.name]
+    twice = next((n for n in named if named.count(n) > 1), None) if len(named) > len(set(named)) else None
+    if twice is not None:
+        raise InvalidFile(f"{_place(file, 'CLAIMS')}: CLAIMS has two claims of the name {twice!r}; give another")
+    return EquationsFile(title, claims, derivations, None if budget is None else float(budget))
 
 
 def _run(file: Path) -> ModuleType:
@@ -83,7 +89,8 @@ def _run(file: Path) -> ModuleType:
         line = next(
             (f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == str(file)), 1
         )
-        raise InvalidFile(f"{file}:{line}: the file raises {type(error).__name__}: {error}") from error
+        text = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        raise InvalidFile(f"{file}:{line}: the file raises {text}") from error
     finally:
         sys.path[:] = before
         sys.dont_write_bytecode = writes
@@ -91,19 +98,41 @@ def _run(file: Path) -> ModuleType:
     return module
 
 
+def _place(file: Path, name: str) -> str:
+    """The file with the line where a name is last assigned at its top level; the file alone where it isn't."""
+    try:
+        body = ast.parse(file.read_bytes()).body
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return str(file)
+    lines = [
+        node.lineno
+        for node in body
+        for target in (node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)])
+        if isinstance(target, ast.Name) and target.id == name
+    ]
+    return f"{file}:{lines[-1]}" if lines else str(file)
+
+
 def _list(module: ModuleType, name: str, kind: type[Any], file: Path) -> tuple[Any, ...]:
     value = getattr(module, name, ())
     if isinstance(value, kind):
         value = (value,)
+    where = _place(file, name) if hasattr(module, name) else str(file)
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise InvalidFile(f"{file}: {name} is of type {type(value).__name__}; a list of {kind.__name__} is needed")
-    found = []
-    for number, item in enumerate(value, 1):
-        if number > MOST_CLAIMS:
-            raise InvalidFile(f"{file}: {name} has more than {MOST_CLAIMS} entries; split the file")
-        if not isinstance(item, kind):
-            raise InvalidFile(
-                f"{file}: {name}, entry {number}, is of type {type(item).__name__}; a {kind.__name__} is needed"
-            )
-        found.append(item)
+        raise InvalidFile(f"{where}: {name} is of type {type(value).__name__}; a list of {kind.__name__} is needed")
+    found: list[Any] = []
+    try:
+        for number, item in enumerate(value, 1):
+            if number > MOST_CLAIMS:
+                raise InvalidFile(f"{where}: {name} has more than {MOST_CLAIMS} entries; split the file")
+            if not isinstance(item, kind):
+                raise InvalidFile(
+                    f"{where}: {name}, entry {number}, is of type {type(item).__name__}; a {kind.__name__} is needed"
+                )
+            found.append(item)
+    except (InvalidFile, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        text = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InvalidFile(f"{where}: {name}, after {len(found)} entries, raises {text}") from error
     return tuple(found)

@@ -33,7 +33,9 @@ class LineMap:
                     continue
                 key = _KEY.match(line)
                 if key is not None:
-                    self.lines.setdefault((*table, *_parts(key[1])), number)
+                    parts = _parts(key[1])
+                    for length in range(1, len(parts) + 1):
+                        self.lines.setdefault((*table, *parts[:length]), number)
                     line = line[key.end() :]
             depth, quote = _scan(line, depth, quote)
 

@@ -43,6 +43,14 @@ def test_claims_and_derivations_are_verified(tmp_path):
         ("CLAIMS = [Claim(x, x)]\nBUDGET = -1\n", "BUDGET is -1"),
         ("CLAIMS = [Claim(x, x)]\nTITLE = 3\n", "TITLE is 3"),
         ("", "nothing to verify"),
+        (
+            "def g():\n    yield Claim(x, x)\n    raise KeyError('q')\nCLAIMS = g()\n",
+            ":7: CLAIMS, after 1 entries, raises KeyError",
+        ),
+        ("CLAIMS = [Claim(x, x, name='a'), Claim(2*x, 2*x, name='a')]\n", ":4: CLAIMS has two claims of the name 'a'"),
+        ("CLAIMS = [Claim(x, x)]\nBUDGET = 10**400\n", ":5: BUDGET is 1000"),
+        ("CLAIMS = {'a': Claim(x, x)}\n", ":4: CLAIMS, entry 1, is of type str"),
+        ("raise ValueError('one\\ntwo')\n", ":4: the file raises ValueError: one"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, text, message):
