@@ -36,7 +36,9 @@ def closed_forms(expr: sp.Expr) -> sp.Expr | None:
             if value is None:
                 return None
             values[node] = value
-    return expr.xreplace(values)
+    carried_out = expr.xreplace(values)
+    expanded = sp.expand(carried_out)
+    return min(expanded, carried_out, key=sp.count_ops)
 
 
 def _carried_out(node: sp.Basic) -> sp.Expr | None:

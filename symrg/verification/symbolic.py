@@ -148,10 +148,11 @@ def _below_order(
         steps = _taylor(moved, h, n)
         if steps is not None:
             return True, steps
+    moved, waves = _bounded_waves(moved, h)
     expansion = sp.series(moved, h, 0, max(int(sp.ceiling(n)), 1)).removeO()
     expansion = bounded_expand(expansion)
     if expansion == 0:
-        return True, [f"series about {point}: every term below order {n} vanishes"]
+        return True, [*waves, f"series about {point}: every term below order {n} vanishes"]
     logarithm = sp.Dummy("L")
     expansion = sp.expand(sp.expand_log(expansion).subs(sp.log(h), logarithm))
     leading = []
@@ -166,7 +167,17 @@ def _below_order(
             if reduce_to_zero(coefficient, Budget(max(budget.remaining / 4, 0.01))) is None:
                 return False, [f"the coefficient of order {power} was not reduced to 0: {_brief(coefficient)}"]
             leading.append(f"order {power} vanishes")
-    return True, [f"series about {point}", *leading, f"nothing is left below order {n}"]
+    return True, [*waves, f"series about {point}", *leading, f"nothing is left below order {n}"]
+
+
+def _bounded_waves(moved: sp.Expr, h: sp.Symbol) -> tuple[sp.Expr, list[str]]:
+    """Sines and cosines of real arguments without an expansion at h = 0, as numbers of which the bound is known."""
+    names: dict[sp.Expr, sp.Dummy] = {}
+    for node in moved.atoms(sp.sin, sp.cos):
+        argument = node.args[0]
+        if argument.has(h) and argument.is_extended_real and not argument.subs(h, 0).is_finite:
+            names[node] = sp.Dummy(f"b{len(names)}", real=True)
+    return moved.xreplace(names), [f"|{node}| <= 1" for node in names]
 
 
 def _taylor(moved: sp.Expr, h: sp.Symbol, n: sp.Rational) -> list[str] | None:
