@@ -1,14 +1,13 @@
 """A torch module as a chain of layers that the closed forms understand.
 
-The module is traced (torch.fx), so Sequential containers and forward methods of one's own work alike, as long as each
-value feeds exactly one layer. What has no rule is refused by name; `method="autograd"` of the estimators takes
-anything.
+The module is traced (torch.fx), so Sequential containers and forward methods of one's own work alike. Where values
+branch (skip connections) or parameters are shared, the part concerned becomes one layer (`graph.py`). What has no rule
+is refused by name; `method="autograd"` of the estimators takes anything.
 """
 
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -17,6 +16,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from numerics.fisher.block import Block
+from numerics.fisher.graph import MODULES, Part, as_block, flowing, is_shape_query, module_block, obstacle, split
 from numerics.fisher.layers import Convolution, Coupling, Elementwise, Layer, Linear, Reshape, Scale, step
 from symrg.errors import InvalidEstimator, UnsupportedLayer
 
@@ -30,8 +31,8 @@ _POOLS = (
     nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.MaxPool1d, nn.MaxPool2d,
     nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d,
 )  # fmt: skip
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 _SETTINGS = ("alpha", "negative_slope", "beta", "threshold", "approximate")
 
@@ -89,36 +90,39 @@ class Chain:
         return [*values, values[-1]] if skip else values
 
 
-def trace(network: nn.Module) -> Chain:
+def trace(network: nn.Module, inputs: Tensor | None = None) -> Chain:
     """The chain of layers of a module.
 
+    Args:
+        network: to be traced.
+        inputs: samples, with which it is tried whether parts without a rule act on each sample by itself.
+
     Raises:
-        UnsupportedLayer: a layer has no rule, is in training mode where that matters, or the module is no chain.
+        UnsupportedLayer: a layer has no rule, is in training mode where that matters, or lets samples mix.
     """
     if not isinstance(network, nn.Module):
         raise UnsupportedLayer(f"expected a torch.nn.Module, given {type(network).__name__}")
     parameters = {name: p.detach() for name, p in network.named_parameters()}
     names = {id(p): name for name, p in network.named_parameters()}
     if type(network).__module__.startswith("torch.nn") and not isinstance(network, nn.Sequential):
-        return Chain(tuple(_from_module("", network, names)), parameters)
-    try:
-        graph = fx.Tracer().trace(network)
-    except Exception as e:  # whatever the forward method raises on a proxy
-        detail = str(e).splitlines()[0] if str(e) else type(e).__name__
-        raise UnsupportedLayer(f"{type(network).__name__} cannot be traced ({detail}); {_ADVICE}") from e
-    layers: list[Layer] = list(_walk(network, graph, names))
-    seen: dict[str, str] = {}
-    for layer in layers:
-        for parameter in layer.parameters:
-            if parameter in seen:
-                raise UnsupportedLayer(
-                    f"parameter {parameter} is used by {seen[parameter]} and again by {layer.name}: the closed form "
-                    f"holds for parameters used once; {_ADVICE}"
-                )
-            seen[parameter] = layer.name
+        layers = list(_from_module("", network, names))
+    else:
+        try:
+            graph = fx.Tracer().trace(network)
+        except Exception as e:  # whatever the forward method raises on a proxy
+            detail = str(e).splitlines()[0] if str(e) else type(e).__name__
+            raise UnsupportedLayer(f"{type(network).__name__} cannot be traced ({detail}); {_ADVICE}") from e
+        layers = list(_walk(network, graph, names))
     if not layers:
         raise UnsupportedLayer(f"{type(network).__name__} has no layers")
-    return Chain(tuple(layers), parameters)
+    used = [n for layer in layers for n in layer.parameters]
+    if len(used) != len(set(used)):
+        twice = ", ".join(sorted({n for n in used if used.count(n) > 1}))
+        raise UnsupportedLayer(f"{twice}: used by several layers in a way that cannot be followed; {_ADVICE}")
+    chain = Chain(tuple(layers), parameters)
+    if inputs is not None:
+        _try_blocks(chain, inputs)
+    return chain
 
 
 def _refuse(name: str, what: str, why: str) -> NoReturn:
@@ -126,45 +130,82 @@ def _refuse(name: str, what: str, why: str) -> NoReturn:
 
 
 def _walk(network: nn.Module, graph: fx.Graph, names: dict[int, str]) -> Iterator[Layer]:
-    value: fx.Node | None = None
-    for node in graph.nodes:
-        if node.op == "placeholder":
-            if value is None:
-                value = node
-            elif node.users:
-                _refuse(str(node.target), "input", "the network has more than one input")
-        elif node.op == "output":
-            if node.args[0] is not value:
-                _refuse("output", type(node.args[0]).__name__, "the output is not the value of the last layer alone")
-        elif node.op == "get_attr" or _is_shape_query(node):
-            if node.op == "get_attr" and node.users:
-                _refuse(str(node.target), "tensor", "a bare parameter or buffer is used outside a layer")
-        else:
-            inputs = [n for n in node.all_input_nodes if not _is_shape_query(n)]
-            if inputs != [value]:
-                _refuse(node.name, str(node.target), "its input is not the output of the layer before it")
-            users = [u for u in value.users if not _is_shape_query(u)] if value is not None else []
-            if len(users) > 1:
-                _refuse(node.name, str(node.target), "the value before it feeds several layers")
-            yield from _from_node(network, node, names)
-            value = node
+    sources = [n for n in graph.nodes if n.op == "placeholder"]
+    for extra in sources[1:]:
+        if extra.users:
+            _refuse(str(extra.target), "input", "the network has more than one input")
+    if not sources:
+        _refuse("", type(network).__name__, "it takes no input")
+    nodes = flowing(graph, sources[0])
+    (output,) = (n for n in graph.nodes if n.op == "output")
+    if output.args[0] is not nodes[-1]:
+        _refuse("output", type(output.args[0]).__name__, "the output is not the value of the last layer alone")
+    flows = set(nodes)
+    for node in nodes[:-1]:
+        if not any(u in flows for u in node.users):
+            _refuse(node.name, str(node.target), "its result is not used")
+    for part in split(network, nodes, names):
+        yield from _from_part(network, part, names)
 
 
-def _is_shape_query(node: fx.Node) -> bool:
-    if node.op == "call_method" and node.target in ("size", "dim"):
-        return True
-    if node.op == "call_function" and node.target is getattr:
-        return node.args[1] == "shape"
-    if node.op == "call_function" and node.target is operator.getitem:
-        first = node.args[0]
-        return isinstance(first, fx.Node) and _is_shape_query(first)
-    return False
+def _from_part(network: nn.Module, part: Part, names: dict[int, str]) -> Iterator[Layer]:
+    first = part.nodes[0]
+    if len(part.nodes) == 1 and [n for n in first.all_input_nodes if not is_shape_query(n)] == [part.source]:
+        if first.op == "call_module":
+            yield from _from_module(str(first.target), network.get_submodule(str(first.target)), names)
+            return
+        known = list(_from_function(first))
+        if known:
+            yield from known
+            return
+    for node in part.nodes:
+        _check_operation(network, node, names)
+    label = " to ".join(dict.fromkeys(_place(n) for n in (first, part.result)))
+    try:
+        yield as_block(network, part, names, label)
+    except ValueError as e:
+        _refuse(label, "part of the network", str(e))
 
 
-def _from_node(network: nn.Module, node: fx.Node, names: dict[int, str]) -> Iterator[Layer]:
+def _place(node: fx.Node) -> str:
+    return str(node.target) if node.op == "call_module" else node.name
+
+
+def _check_operation(network: nn.Module, node: fx.Node, names: dict[int, str]) -> None:
+    """Refuse an operation that may not be part of a block."""
     if node.op == "call_module":
-        yield from _from_module(str(node.target), network.get_submodule(str(node.target)), names)
+        module = network.get_submodule(str(node.target))
+        list(_from_module(str(node.target), module, names))
         return
+    why = obstacle(node)
+    if why is not None:
+        _refuse(node.name, getattr(node.target, "__name__", str(node.target)), why)
+
+
+def _try_blocks(chain: Chain, inputs: Tensor) -> None:
+    """Refuse a block whose outputs for one sample depend on another, or on chance."""
+    if not any(isinstance(layer, Block) for layer in chain.layers):
+        return
+    with torch.no_grad():
+        other = 0.5 * inputs[-1:] + 0.1
+        values = chain.activations(torch.cat([inputs[:1], other]))
+        for layer, x, y in zip(chain.layers, values, values[1:]):
+            if not isinstance(layer, Block):
+                continue
+            try:
+                alone = layer(x[:1])
+            except (RuntimeError, ValueError, IndexError) as e:
+                first = str(e).splitlines()[0]
+                _refuse(layer.name, "part of the network", f"it does not take a single sample ({first})")
+            if len(y) != len(x) or alone.shape != y[:1].shape:
+                _refuse(layer.name, "part of the network", f"it makes {tuple(y.shape)} of {tuple(x.shape)}")
+            scale = y[:1].abs().max().clamp(min=torch.finfo(y.dtype).tiny)
+            if float((alone - y[:1]).abs().max() / scale) > 1e3 * torch.finfo(y.dtype).eps:
+                _refuse(layer.name, "part of the network", "its output for a sample depends on the other samples")
+
+
+def _from_function(node: fx.Node) -> Iterator[Layer]:
+    """The layer of a function or method; none where there is no rule of its own."""
     target, rest = node.target, node.args[1:]
     if node.op == "call_method" and target in _METHODS:
         yield Elementwise(node.name, _METHODS[str(target)], _SLOPES[str(target)], target == "relu", str(target))
@@ -177,8 +218,7 @@ def _from_node(network: nn.Module, node: fx.Node, names: dict[int, str]) -> Iter
         if node.kwargs.get("training", rest[1] if len(rest) > 1 else True) is not False:
             _refuse(node.name, "dropout", "it is in training mode: trace the network after network.eval()")
         yield Reshape(node.name, _identity)
-    elif target in (functional.softmax, torch.softmax, functional.log_softmax, functional.avg_pool2d,
-                    functional.max_pool2d, functional.adaptive_avg_pool2d):  # fmt: skip
+    elif target in (functional.avg_pool2d, functional.max_pool2d, functional.adaptive_avg_pool2d):
         yield Coupling(node.name, _with(target, rest, node.kwargs))
     elif target in _FUNCTIONS:
         name, function = _FUNCTIONS[target]
@@ -191,8 +231,6 @@ def _from_node(network: nn.Module, node: fx.Node, names: dict[int, str]) -> Iter
             is_step=name == "relu",
             kind=name if plain else "",
         )
-    else:
-        _refuse(node.name, getattr(target, "__name__", str(target)), "there is no rule for it")
 
 
 def _with(function: Any, args: Any, kwargs: Any) -> Callable[[Tensor], Tensor]:
@@ -267,6 +305,14 @@ def _from_module(target: str, module: nn.Module, names: dict[int, str]) -> Itera
         yield from _layer_norm(target, module, owned, tensors)
     elif type(module) is nn.GroupNorm:
         yield from _group_norm(target, module, owned, tensors)
+    elif type(module) in MODULES:
+        if module.training and type(module) is nn.RReLU:
+            _refuse(target, kind, "it is in training mode, so outputs are random: call network.eval()")
+        if module.training and getattr(module, "track_running_stats", False):
+            _refuse(target, kind, "it updates its statistics: call network.eval()")
+        if getattr(module, "return_indices", False):
+            _refuse(target, kind, "return_indices is set")
+        yield module_block(target, module, names)
     else:
         _refuse(target, kind, "there is no rule for it")
 

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from numerics.fisher.autograd import diagonal_by_autograd, diagonal_by_backward_passes
+from numerics.fisher.block import PARAMETRIC, Block
 from numerics.fisher.chain import Chain, trace
 from numerics.fisher.columns import PulledMetric, quadratic_diagonal
 from numerics.fisher.distributed import add_up
-from numerics.fisher.layers import PARAMETRIC, Elementwise, Layer, Linear, ParametricLayer, Reshape, Scale, times
+from numerics.fisher.layers import Elementwise, Layer, Linear, ParametricLayer, Reshape, Scale, times
 from numerics.fisher.likelihood import Likelihood
 from symrg.errors import InvalidEstimator
 
@@ -44,7 +45,8 @@ def diagonal(
     """Diagonal of the Fisher metric: the sum over outputs and the mean over samples, at the network's parameters.
 
     Args:
-        network: a chain of linear layers, convolutions, activations, pooling and normalisation in eval mode.
+        network: of linear layers, convolutions, activations, pooling and normalisation in eval mode. Skip connections,
+            shared weights and layers without a rule of their own cost a backward pass a sample and column.
         inputs: samples along the first axis.
         targets: for kind="empirical": shaped like the outputs, or class numbers for "categorical".
         kind: "true", the expectation over the model's own output distribution, J^T H J; or "empirical", the mean of the
@@ -77,7 +79,7 @@ def diagonal(
     elif method == "backward":
         parts = diagonal_by_backward_passes(network, trace(network), inputs, targets, rule, batch_size)
     else:
-        parts = _closed(trace(network), inputs, targets, rule, batch_size)
+        parts = _closed(trace(network, inputs), inputs, targets, rule, batch_size)
     sums = {n: torch.zeros(p.shape, dtype=torch.float64, device=p.device) for n, p in network.named_parameters()}
     count = 0
     for size, part in parts:
@@ -214,8 +216,10 @@ def _served_by_columns(chain: Chain, values: list[Tensor]) -> list[int]:
     mixing, served = 0, []
     for i in reversed(range(len(chain.layers))):
         layer = chain.layers[i]
-        if isinstance(layer, PARAMETRIC) and mixing and (mixing > 1 or layer.mixes_positions(values[i])):
-            served.append(i)
+        if isinstance(layer, PARAMETRIC) and layer.parameters:
+            below = mixing and (mixing > 1 or layer.mixes_positions(values[i]))
+            if below or isinstance(layer, Block):
+                served.append(i)
         if not isinstance(layer, (Elementwise, Reshape, Scale)):
             mixing += 1
     return served
@@ -227,9 +231,9 @@ def _true_sums(chain: Chain, values: list[Tensor], rule: Likelihood) -> dict[str
     metric = PulledMetric(chain, values, rule)
     for i, h, closed in _descend(chain, values, rule):
         layer, x = chain.layers[i], values[i]
-        if isinstance(layer, PARAMETRIC):
+        if isinstance(layer, PARAMETRIC) and layer.parameters:
             mixes = layer.mixes_positions(x)
-            if h is not None and (closed or not mixes):
+            if h is not None and (closed or not mixes) and not isinstance(layer, Block):
                 sums.update(layer.from_diagonal(x, h))
             elif not mixes:
                 sums.update(layer.from_diagonal(x, metric.diagonal(i + 1)))
@@ -284,7 +288,7 @@ def _column_sums(chain: Chain, values: list[Tensor], metric: PulledMetric) -> di
     sums: dict[str, Tensor] = {}
     for i in reversed(range(len(chain.layers))):
         layer, x = chain.layers[i], values[i]
-        if not isinstance(layer, PARAMETRIC):
+        if not isinstance(layer, PARAMETRIC) or not layer.parameters:
             continue
         if layer.mixes_positions(x):
             sums.update(_column_gradients(layer, x, *metric.at(i + 1)))

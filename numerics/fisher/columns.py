@@ -18,7 +18,6 @@ from numerics.fisher.chain import Chain
 from numerics.fisher.layers import Elementwise, Linear
 from numerics.fisher.likelihood import Likelihood
 
-
 _CACHED = 2**20  # bytes of tangents at a time: they stay in the processor's cache
 _PAIRS = 2**21  # elements of a table of pairs of columns, up to which one product over all samples is taken
 
@@ -80,7 +79,9 @@ class PulledMetric:
             result = quadratic_diagonal(columns, inner)
         result = result.reshape(-1, *self._values[above].shape[1:]).expand_as(self._values[above])
         for i in reversed(range(position, above)):
-            result = result * self._layers[i].slope(self._values[i], self._values[i + 1]).square()
+            layer = self._layers[i]
+            assert isinstance(layer, Elementwise)  # see `above`
+            result = result * layer.slope(self._values[i], self._values[i + 1]).square()
         return result
 
     def _width(self, position: int) -> int:
@@ -144,7 +145,7 @@ def quadratic_diagonal(columns: Tensor, inner: Tensor | None) -> Tensor:
     """sum_ab A_a K_ab A_b element by element: columns (B, r, ...) or (1, r, ...), inner (B, r, r) or None; (B, ...)."""
     if inner is None:
         return columns.square().sum(1) if columns.shape[1] > 1 else columns[:, 0].square()
-    flat, r = columns.flatten(2), columns.shape[1]
+    flat, r = columns.reshape(*columns.shape[:2], -1), columns.shape[1]
     if len(flat) == 1 and r * r * flat.shape[2] <= _PAIRS:  # columns that all samples share: K is symmetric
         a, b = torch.triu_indices(r, r, device=flat.device)
         pairs = flat[0, a] * flat[0, b] * torch.where(a == b, 1.0, 2.0)[:, None].to(flat)

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from numerics.fisher.block import PARAMETRIC
 from numerics.fisher.chain import trace
 from numerics.fisher.closed_form import as_network_type, check_arguments, choose_batch, metric_diagonals
 from numerics.fisher.columns import PulledMetric
 from numerics.fisher.distributed import add_up
-from numerics.fisher.layers import PARAMETRIC, Linear
+from numerics.fisher.layers import Linear
 from numerics.fisher.likelihood import Likelihood
 from symrg.errors import InvalidEstimator, UnsupportedLayer
 
@@ -66,7 +67,8 @@ def full(
     """
     rule = Likelihood(likelihood, variance)
     check_arguments(network, inputs, targets, kind, batch_size)
-    inputs, chain = as_network_type(network, inputs), trace(network)
+    inputs = as_network_type(network, inputs)
+    chain = trace(network, inputs)
     wanted = list(chain.parameters) if parameters is None else list(parameters)
     unknown = [n for n in wanted if n not in chain.parameters]
     if unknown:
@@ -93,10 +95,9 @@ def full(
                 if isinstance(layer, PARAMETRIC) and set(layer.parameters) & set(names):
                     rows.update(layer.gradients(values[i], metric.at(i + 1)[0]))
             blank = columns.new_zeros(())
-            g = torch.cat(
-                [rows.get(n, blank.expand(*columns.shape[:2], *chain.parameters[n].shape)).flatten(2) for n in names], 2
-            )
-            g = g.flatten(0, 1).double()
+            shapes = {n: chain.parameters[n].shape for n in names}
+            each = [rows.get(n, blank.expand(*columns.shape[:2], *shapes[n])) for n in names]
+            g = torch.cat([t.reshape(columns.shape[0] * columns.shape[1], -1) for t in each], 1).double()
             matrix += g.T @ g
     sums, count = add_up({"matrix": matrix}, len(inputs), distributed)
     return FisherMatrix(sums["matrix"] / count, names, tuple(chain.parameters[n].shape for n in names))
@@ -142,7 +143,8 @@ def unit_blocks(
     """
     rule = Likelihood(likelihood, variance)
     check_arguments(network, inputs, None, "true", batch_size)
-    inputs, chain = as_network_type(network, inputs), trace(network)
+    inputs = as_network_type(network, inputs)
+    chain = trace(network, inputs)
     linear = {x.weight: i for i, x in enumerate(chain.layers) if isinstance(x, Linear)}
     names = list(linear) if parameters is None else list(parameters)
     for name in names:

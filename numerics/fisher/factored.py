@@ -64,7 +64,8 @@ def kronecker(
     """
     rule = Likelihood(likelihood, variance)
     check_arguments(network, inputs, None, "true", batch_size)
-    inputs, chain = as_network_type(network, inputs), trace(network)
+    inputs = as_network_type(network, inputs)
+    chain = trace(network, inputs)
     chosen = []
     for i, layer in enumerate(chain.layers):
         if isinstance(layer, Linear):

@@ -410,7 +410,3 @@ class Convolution:
         zero = torch.zeros((), dtype=x.dtype, device=x.device).expand_as(x)
         _, pull = torch.func.vjp(lambda z: self._convolve(z, self.kernel.square()), zero)
         return pull(h)[0]
-
-
-PARAMETRIC = (Linear, Convolution, Scale)
-"""The layers that may have parameters; each is a `ParametricLayer`."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from numerics.fisher.block import PARAMETRIC
 from numerics.fisher.chain import trace
 from numerics.fisher.closed_form import as_network_type, check_arguments
 from numerics.fisher.columns import PulledMetric
 from numerics.fisher.distributed import add_up
-from numerics.fisher.layers import PARAMETRIC
 from numerics.fisher.likelihood import Likelihood
 from symrg.errors import InvalidEstimator
 
@@ -55,7 +55,8 @@ def diagonal_monte_carlo(
     check_arguments(network, inputs, None, "true", batch_size)
     if draws < 2:
         raise InvalidEstimator(f"draws = {draws}: at least 2 are needed for an error bar")
-    inputs, chain = as_network_type(network, inputs), trace(network)
+    inputs = as_network_type(network, inputs)
+    chain = trace(network, inputs)
     generator = torch.Generator(device=inputs.device).manual_seed(seed)
     sums = {
         f"{k}.{n}": torch.zeros(p.shape, dtype=torch.float64, device=p.device)

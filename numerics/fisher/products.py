@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from numerics.fisher.block import PARAMETRIC
 from numerics.fisher.chain import Chain, trace
 from numerics.fisher.closed_form import as_network_type, check_arguments, diagonal
 from numerics.fisher.distributed import add_up
-from numerics.fisher.layers import PARAMETRIC, Elementwise, Linear, Scale, times
+from numerics.fisher.layers import Elementwise, Linear, Scale, times
 from numerics.fisher.likelihood import Likelihood
 from symrg.errors import InvalidEstimator
 
@@ -70,7 +71,7 @@ class FisherOperator:
         check_arguments(network, inputs, targets, kind, batch_size)
         self._network, self._kind = network, kind
         self._inputs, self._targets = as_network_type(network, inputs), targets
-        self._chain: Chain = trace(network)
+        self._chain: Chain = trace(network, self._inputs)
         every = list(self._chain.parameters)
         chosen = every if parameters is None else list(parameters)
         unknown = [n for n in chosen if n not in every]
@@ -116,7 +117,9 @@ class FisherOperator:
         weight = self._rule.diagonal(f).reshape(values[-1].shape) if residual is None else None
         while top > 0 and isinstance(layers[top - 1], Elementwise):
             top -= 1
-            slope = layers[top].slope(values[top], values[top + 1])
+            layer = layers[top]
+            assert isinstance(layer, Elementwise)  # see the condition
+            slope = layer.slope(values[top], values[top + 1])
             if residual is not None:
                 residual = slope.mul_(residual)
             else:

@@ -56,7 +56,8 @@ def explain_zeros(
     """
     rule = Likelihood(likelihood, variance)
     check_arguments(network, inputs, None, "true")
-    inputs, chain = as_network_type(network, inputs), trace(network)
+    inputs = as_network_type(network, inputs)
+    chain = trace(network, inputs)
     linear = [i for i, layer in enumerate(chain.layers) if isinstance(layer, Linear)]
     lit: dict[int, Tensor] = {}
     live: dict[int, Tensor] = {}

@@ -59,6 +59,59 @@ class Convolutional(nn.Module):
         return self.out(torch.tanh(x))
 
 
+class Residual(nn.Module):
+    """Skip connections, one of them in place, a scale and a buffer outside any layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.out = nn.Linear(5, 4), nn.Linear(4, 5), nn.Linear(10, 3)
+        self.activation = nn.ReLU(inplace=True)
+        self.scale = nn.Parameter(torch.tensor(1.3))
+        self.register_buffer("fixed", torch.tensor([1.0, 2.0, 0.5]))
+
+    def forward(self, x):
+        samples = x.size(0)
+        y = self.b(self.activation(self.a(x)))
+        y += x
+        y = torch.cat([torch.tanh(y), y * x], dim=1).reshape(samples, -1)
+        return self.out(y) * self.scale * self.fixed
+
+
+class ConvolutionalResidual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.c, self.norm, self.head = nn.Conv2d(2, 2, 3, padding=1), nn.BatchNorm2d(2), nn.Linear(2, 3)
+
+    def forward(self, x):
+        y = torch.relu(self.norm(self.c(x)) + x)
+        return self.head(y.mean((2, 3)))
+
+
+class Tied(nn.Module):
+    """An autoencoder whose decoder is its encoder transposed, and a layer used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.w, self.b = nn.Parameter(torch.randn(3, 6)), nn.Parameter(torch.randn(6))
+        self.inner = nn.Linear(3, 3)
+
+    def forward(self, x):
+        code = torch.relu(nn.functional.linear(x, self.w))
+        code = torch.tanh(self.inner(torch.sigmoid(self.inner(code))))
+        return torch.sigmoid(nn.functional.linear(code, self.w.t(), self.b))
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(3, 3, bias=False) for _ in range(3))
+        self.out = nn.Linear(12, 3)
+
+    def forward(self, x):
+        weights = torch.softmax(self.q(x) @ self.k(x).transpose(1, 2), -1)
+        return self.out((weights @ self.v(x)).flatten(1))
+
+
 def _sequential(*layers):
     return nn.Sequential(*layers)
 
@@ -106,6 +159,23 @@ NETWORKS = {
         (5, 3),
     ),
     "one layer": (lambda: nn.Linear(4, 3), (4,)),
+    "residual": (Residual, (5,)),
+    "convolutional residual": (ConvolutionalResidual, (2, 3, 3)),
+    "tied": (Tied, (6,)),
+    "attention": (Attention, (4, 3)),
+    "transposed": (
+        lambda: _sequential(
+            nn.Linear(4, 4), nn.PReLU(), nn.Unflatten(1, (1, 2, 2)), nn.ConvTranspose2d(1, 2, 2, stride=2), nn.PReLU(2),
+            nn.Conv2d(2, 2, 3), nn.Flatten(), nn.Linear(8, 3),
+        ),
+        (4,),
+    ),
+    "volumes": (
+        lambda: _sequential(
+            nn.Conv3d(1, 2, 2), nn.BatchNorm3d(2), nn.ReLU(), nn.MaxPool3d(2), nn.Flatten(), nn.Linear(2, 3)
+        ),
+        (1, 3, 3, 3),
+    ),
     "normalised": (
         lambda: _sequential(nn.Dropout(0.3), nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Softplus(), nn.Linear(3, 4)),
         (4,),
@@ -119,10 +189,10 @@ def build(name, seed=0):
     torch.manual_seed(seed)
     network = make().double().eval()
     for module in network.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupNorm)):
             nn.init.normal_(module.weight)
             nn.init.normal_(module.bias)
     return network, torch.randn(6, *shape, dtype=torch.float64)

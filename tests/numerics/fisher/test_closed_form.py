@@ -123,41 +123,44 @@ def test_parameters_that_no_layer_uses_have_no_information():
     assert float(found["used.weight"].min()) > 0
 
 
-class _Twice(nn.Module):
-    def __init__(self):
+class _Branch(nn.Module):
+    """A skip connection around something, and a linear layer."""
+
+    def __init__(self, inner):
         super().__init__()
-        self.a = nn.Linear(3, 3)
+        self.inner, self.head = inner, nn.Linear(3, 3)
 
     def forward(self, x):
-        return self.a(torch.tanh(self.a(x)))
+        return self.head(x + self.inner(x))
 
 
-class _Residual(nn.Module):
-    def __init__(self):
+class _Over(nn.Module):
+    """A function of one's own."""
+
+    def __init__(self, function):
         super().__init__()
-        self.a = nn.Linear(3, 3)
+        self.function, self.head = function, nn.Linear(3, 3)
 
     def forward(self, x):
-        return x + self.a(x)
-
-
-class _Named(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.strange = nn.PReLU()
-
-    def forward(self, x):
-        return self.strange(x)
+        return self.head(self.function(x))
 
 
 @pytest.mark.parametrize(
     ("network", "named"),
     [
-        (_Twice(), "a.weight"),
-        (_Residual(), "several layers"),
-        (nn.Sequential(nn.Linear(3, 3), _Named()), "1.strange"),
+        (nn.Sequential(nn.Linear(3, 3), nn.LSTM(3, 3)), r"1 \(LSTM\)|cannot be traced|picks samples"),
+        (nn.Sequential(nn.Linear(3, 3), nn.RNN(3, 3)), "1"),
+        (_Branch(nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))), r"inner\.1 \(Dropout\).*training mode"),
+        (_Branch(nn.BatchNorm1d(3)), r"inner \(BatchNorm1d\).*eval"),
+        (_Branch(nn.MultiheadAttention(3, 1)), "inner|cannot be traced"),
         (nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5)), "training mode"),
         (nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)), "eval"),
+        (_Over(lambda x: x - x.mean(0)), "mean.*along the samples"),
+        (_Over(lambda x: x.sort(1)[0]), "sort.*no rule"),
+        (_Over(lambda x: x[:2]), "picks samples"),
+        (_Over(lambda x: torch.softmax(x @ x.transpose(-2, -1), -1) @ x), "depends on the other samples|single sample"),
+        (_Over(lambda x: x + torch.rand_like(x)), "rand"),
+        (_Over(lambda x: x * 2 if x.sum() > 0 else x), "cannot be traced"),
     ],
 )
 def test_what_has_no_rule_is_refused_by_name(network, named):
@@ -165,7 +168,41 @@ def test_what_has_no_rule_is_refused_by_name(network, named):
         diagonal(network.train(), torch.randn(4, 3))
 
 
-@pytest.mark.parametrize("network", [_Twice(), _Residual(), nn.Sequential(nn.Linear(3, 3), nn.PReLU())])
+@pytest.mark.parametrize("name", ["residual", "tied", "transposed"])
+def test_parameters_held_fixed_and_views_of_inputs_are_as_good_as_others(name):
+    network, x = build(name)
+    wanted = by_name(network, torch.diagonal(full_metric(network, x, "gaussian")))
+    spread = torch.stack([x, torch.zeros_like(x)], -1)[..., 0]  # not contiguous
+    assert not spread.is_contiguous()
+    for p in list(network.parameters())[::2]:
+        p.requires_grad_(False)
+    for method in ("closed", "autograd"):
+        assert difference(diagonal(network, spread, method=method), wanted) < 1e-11
+    y = torch.zeros_like(network(x)).detach()
+    a, b = (diagonal(network, x, y, "empirical", method=m) for m in ("closed", "autograd"))
+    assert difference(a, b) < 1e-11
+    single = diagonal(network.float(), x[:1].float())
+    assert all(v.dtype == torch.float32 for v in single.values())
+
+
+def test_backward_passes_take_frozen_parameters():
+    network, x = build("talk")
+    wanted = diagonal(network, x)
+    for p in network.parameters():
+        p.requires_grad_(False)
+    assert difference(diagonal(network, x, method="backward"), wanted) < 1e-11
+
+
+class _Sorted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.a(x.sort(1).values)
+
+
+@pytest.mark.parametrize("network", [_Sorted(), nn.Sequential(nn.Linear(3, 3), nn.PReLU())])
 def test_autograd_takes_any_module(network):
     network = network.double()
     x = torch.randn(5, 3, dtype=torch.float64)

@@ -7,7 +7,9 @@ from symrg.errors import InvalidEstimator
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli", "categorical"])
-@pytest.mark.parametrize("name", ["bottleneck", "convolutional", "grouped", "positions", "normalised"])
+@pytest.mark.parametrize(
+    "name", ["bottleneck", "convolutional", "grouped", "positions", "normalised", "residual", "tied"]
+)
 def test_matrix_and_products_are_those_of_brute_force(name, likelihood):
     network, x = build(name)
     wanted = full_metric(network, x, likelihood)
