@@ -33,16 +33,17 @@ check: $(STAMP)  ## lint, types, import arrows
 
 docs: $(STAMP)  ## the documentation, strictly: warnings are errors, every code block runs
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
-	$(BIN)/sphinx-build -W -n -q -b html docs docs/_build/html
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W -n -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
-# py-pde and fplanck want Python 3.12 or later, so the benchmark's peers have an environment of their own
+# py-pde, fplanck and FiPy want Python 3.12 or later, so the benchmark's peers have an environment of their own
 PEERS       := .venv-peers
 PEER_PYTHON ?= $(firstword $(shell for p in python3.14 python3.13 python3.12 python3 $$HOME/.pyenv/versions/3.1[2-9]*/bin/python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo "$$p"; done))
 
 $(PEERS)/.installed:
 	@if [ -z "$(PEER_PYTHON)" ]; then echo "no Python 3.12 or later found: the peers are left out"; mkdir -p $(PEERS); else \
-	$(PEER_PYTHON) -m venv $(PEERS) && $(PEERS)/bin/python -m pip install --quiet py-pde fplanck scikit-fem; fi
+	$(PEER_PYTHON) -m venv $(PEERS) && $(PEERS)/bin/python -m pip install --quiet py-pde fplanck scikit-fem fipy diffrax; fi
 	touch $@
 
 bench: $(STAMP) $(PEERS)/.installed  ## solvers and kernels beside other packages: time at equal error

@@ -3,7 +3,7 @@
     make bench                      # builds .venv-peers and runs everything
     .venv-peers/bin/python benchmarks/peers.py '{"method": "fplanck", "case": {...}, "cells": 64, ...}'
 
-The current py-pde and fplanck want a newer Python than the library does, so `solvers.py` starts this file as a
+The current py-pde, fplanck and FiPy want a newer Python than the library does, so `solvers.py` starts this file as a
 subprocess with that interpreter and reads one JSON object: the best CPU seconds of calls after the first, and the
 density of the last call. Only numpy and the package asked for are imported.
 """
@@ -114,7 +114,84 @@ def scikit_fem(case, n, mean, tolerance):
     return p[middle[order]].reshape((n,) * d)
 
 
-METHODS = {"py-pde": py_pde, "fplanck": fplanck, "scikit-fem": scikit_fem}
+def fipy(case, n, mean, tolerance):
+    """Finite volumes with exponential convection fluxes, implicit steps of a twentieth of the cell width."""
+    os.environ["FIPY_SOLVERS"] = "scipy"
+    import fipy as fp
+
+    d, length = len(mean), case["length"]
+    if d > 2:
+        raise NotImplementedError("one and two dimensions here")
+    h = 2 * length / n
+    mesh = fp.Grid1D(nx=n, dx=h) - length if d == 1 else fp.Grid2D(nx=n, ny=n, dx=h, dy=h) - length
+    A, D = np.array(case["A"]), case["D"]
+    places = np.asarray(mesh.faceCenters)
+    drift = fp.FaceVariable(mesh=mesh, rank=1, value=A @ places)
+    drift.setValue(0.0, where=mesh.exteriorFaces)
+    c = fp.CellVariable(mesh=mesh, value=start(case, n, mean).ravel(order="F"))
+    coefficient = D[0][0] if d == 1 else [[list(row) for row in D]]
+    equation = fp.TransientTerm() + fp.ExponentialConvectionTerm(coeff=drift) == fp.DiffusionTerm(coeff=coefficient)
+    steps = 10 * n
+    for _ in range(steps):
+        equation.solve(var=c, dt=case["time"] / steps)
+    return np.asarray(c.value).reshape((n,) * d, order="F")
+
+
+def diffrax(case, n, mean, tolerance):
+    """Second-order finite differences, the stabilised explicit route of diffrax: Tsit5 with a step controller."""
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    solve, key = _diffrax_compiled, (str(case), n, tolerance)
+    if key not in solve:
+        import diffrax as dfx
+        import jax.numpy as jnp
+
+        d, length = len(mean), case["length"]
+        h = 2 * length / n
+        points = [jnp.asarray(p) for p in np.meshgrid(*([centres(n, length)] * d), indexing="ij")]
+        drift = [sum(case["A"][i][j] * points[j] for j in range(d)) for i in range(d)]
+
+        def shifted(u, k, s):
+            return jnp.roll(u, -s, axis=k)
+
+        def slope(u, k):
+            return (shifted(u, k, 1) - shifted(u, k, -1)) / (2 * h)
+
+        def rate(_t, p, _args):
+            out = jnp.zeros_like(p)
+            for i in range(d):
+                out = out - slope(drift[i] * p, i)
+                out = out + case["D"][i][i] * (shifted(p, i, 1) - 2 * p + shifted(p, i, -1)) / h**2
+                for j in range(d):
+                    if j != i and case["D"][i][j]:
+                        out = out + case["D"][i][j] * slope(slope(p, i), j)
+            return out
+
+        @jax.jit
+        def run(p):
+            found = dfx.diffeqsolve(
+                dfx.ODETerm(rate),
+                dfx.Tsit5(),
+                0.0,
+                case["time"],
+                None,
+                p,
+                stepsize_controller=dfx.PIDController(rtol=tolerance, atol=1e-2 * tolerance),
+                max_steps=100_000,
+                saveat=dfx.SaveAt(t1=True),
+            )
+            return found.ys[0]
+
+        solve[key] = run
+    return np.asarray(solve[key](start(case, n, mean)))
+
+
+_diffrax_compiled: dict = {}
+
+
+METHODS = {"py-pde": py_pde, "fplanck": fplanck, "scikit-fem": scikit_fem, "FiPy": fipy, "diffrax": diffrax}
 
 
 def main() -> None:

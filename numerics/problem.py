@@ -20,6 +20,7 @@ from numerics.fluxes import coarse_mesh, generator, refuse_anisotropy
 from numerics.generator import Generator
 from numerics.grid import Grid, Spread, infinite, make_grid
 from numerics.initial import spread_of
+from numerics.singular import refuse_singular
 from symrg.errors import InvalidEquation, InvalidGrid
 from symrg.fokker_planck import FokkerPlanck
 
@@ -162,7 +163,9 @@ def _made(
         spread = {c: rough.get(c, Spread.around(0.0, 1.0, REACH)) for c in coordinates}
     grid = make_grid(coordinates, domain, shape, sides, spread)
     _refuse_size(grid.shape, len(coordinates), states)
-    return Problem(equation, grid, coefficients_of(equation), values, unbounded, rough)
+    coefficients = coefficients_of(equation)
+    refuse_singular(coefficients, grid, 0.0 if coefficients.autonomous else start, values)
+    return Problem(equation, grid, coefficients, values, unbounded, rough)
 
 
 def rough_shape(problem: Problem) -> tuple[int | None, ...]:

@@ -2,8 +2,8 @@
 
 Cases go to a process pool by default, to any executor that is given, or to a Dask cluster by its address. With a
 `store`, every result is written as soon as it is there, under a name made from the content of its case, so that a sweep
-that was stopped goes on where it was. A worker that dies takes down only what it was doing: its cases are tried again,
-then one by one, so that a case that kills its worker is found and reported while the others finish.
+that was stopped goes on where it was. A worker that dies takes down only what was running: each of these cases then
+runs alone, so that a death is the case's own, and one that kills its worker is found while the others finish.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import sympy as sp
 from symrg.errors import DataError, SolverFailure, SymrgError
 from symrg.fokker_planck import FokkerPlanck
 
-TRIES = 3
+TRIES = 3  # deaths of a worker that runs one case alone, until the case is given up
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,15 +125,16 @@ def sweep(
 
 
 def _run_all(equation, full, names, outcomes, waiting, folder, executor, workers, task) -> None:
-    tries = dict.fromkeys(waiting, 0)
+    suspects: set[int] = set()
+    deaths = dict.fromkeys(waiting, 0)
     while waiting:
         running: dict[Future[Any], int] = {}
         try:
             with _executor(executor, workers) as (pool, width):
                 while waiting or running:
-                    # a case whose worker died before runs alone, so that it can harm no other
-                    while waiting and len(running) < width and not (running and tries[waiting[0]]):
-                        if any(tries[k] for k in running.values()):
+                    # a suspect runs alone: it can harm no other, and no other can harm it
+                    while waiting and len(running) < width and not (running and waiting[0] in suspects):
+                        if any(k in suspects for k in running.values()):
                             break
                         k = waiting.popleft()
                         running[pool.submit(_work, equation, full[k], task)] = k
@@ -149,19 +150,21 @@ def _run_all(equation, full, names, outcomes, waiting, folder, executor, workers
                             outcomes[k] = Outcome(full[k], value)
                         del running[future]
         except BrokenExecutor as error:
+            alone = len(running) == 1
             for future, k in running.items():
                 if future.done() and not future.cancelled() and future.exception() is None:
                     _keep(folder, names[k], future.result())
                     outcomes[k] = Outcome(full[k], future.result())
                     continue
-                tries[k] += 1
-                if tries[k] < TRIES:
+                suspects.add(k)
+                deaths[k] += alone
+                if deaths[k] < TRIES:
                     waiting.append(k)
                 else:
                     outcomes[k] = Outcome(
                         full[k],
                         None,
-                        SolverFailure(f"workers died {TRIES} times while this case waited or ran: {error}"),
+                        SolverFailure(f"the worker died {TRIES} times while this case ran alone on it: {error}"),
                     )
             if isinstance(executor, Executor):
                 raise SolverFailure(
