@@ -21,6 +21,7 @@ from symrg.verification.inequalities import prove_nonnegative, prove_positive
 from symrg.verification.kinked_integrals import zero_in_every_order
 from symrg.verification.reading import Reading, evaluated, tame
 from symrg.verification.reductions import ROUTES, bounded_expand, vanishes
+from symrg.verification.residues import zero_in_every_class
 from symrg.verification.witness import Evidence, Outcome, undecided
 
 
@@ -75,6 +76,8 @@ class SymbolicWitness:
             share = Budget(max(0.75 * budget.remaining, 0.01))
             steps = reduce_to_zero(form, share, self.only)
             budget.attempts += share.attempts
+            if steps is None and (self.only is None or any("residue" in n for n in self.only)):
+                steps = budget.attempt("residue classes", zero_in_every_class, form, budget)
             if steps is None and (self.only is None or any("constant" in n for n in self.only)):
                 steps = budget.attempt("constant in a symbol", constant_and_zero, form, budget)
             if steps is not None:
@@ -177,7 +180,10 @@ def _bounded_waves(moved: sp.Expr, h: sp.Symbol) -> tuple[sp.Expr, list[str]]:
         argument = node.args[0]
         if argument.has(h) and argument.is_extended_real and not argument.subs(h, 0).is_finite:
             names[node] = sp.Dummy(f"b{len(names)}", real=True)
-    return moved.xreplace(names), [f"|{node}| <= 1" for node in names]
+    new = moved.xreplace(names)
+    if names and not new.is_polynomial(*names.values()):
+        raise Declined("what oscillates doesn't enter as a polynomial")
+    return new, [f"|{node}| <= 1" for node in names]
 
 
 def _taylor(moved: sp.Expr, h: sp.Symbol, n: sp.Rational) -> list[str] | None:
