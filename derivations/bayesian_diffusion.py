@@ -15,6 +15,8 @@ from sympy import Derivative, Expr, Integral, diff, exp, oo, pi, simplify, sqrt,
 from derivations.dynamical_bayes import T, normal_data, rate_true, sigma, truth, waiting_times, x
 from derivations.report.content import Block, Finding, Table
 from derivations.statement import TALK, Statement
+from numerics.evolution_witnesses import GridWitness, PathsWitness
+from numerics.monte_carlo import MonteCarloWitness
 from symrg.bayes import PredictiveDiffusion, dynamical_bayes
 from symrg.bayes.bridge import LINKS
 from symrg.derivation import Derivation
@@ -90,6 +92,7 @@ def _diffusion() -> Statement:
         r"$p$ exactly where $\partial_i m^i + \partial_i \partial_j \mathcal{I}^{ij} = 0$, so, with a metric that does not "
         r"depend on $y$, for a drift without divergence. "
         rf"The remainder is of order $\tau$; for {found.reason.split(':')[0]} data of known width it vanishes.",
+        simulated=(GridWitness(), PathsWitness(count=1)),
     )
 
 
@@ -145,6 +148,7 @@ def _derived() -> Statement:
             ),
         ),
         remark="Each link from (14) to here has its condition, and a case where it fails: the table below.",
+        simulated=(GridWitness(), MonteCarloWitness()),
     )
 
 

@@ -8,10 +8,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sympy import Add, Derivative, Expr, Function, Integer, Matrix, Rational, Symbol, diff, log, simplify, symbols
+from sympy import (
+    Add,
+    Derivative,
+    Expr,
+    Function,
+    Integer,
+    Integral,
+    Matrix,
+    Rational,
+    Symbol,
+    diff,
+    exp,
+    gamma,
+    log,
+    oo,
+    pi,
+    simplify,
+    sqrt,
+    symbols,
+)
 
 from derivations.dynamical_bayes import T, rate_true, waiting_times
+from derivations.exact_rg import explicit_right_side
 from derivations.statement import TALK, Statement
+from numerics.evolution_witnesses import GridWitness, PathsWitness
+from numerics.monte_carlo import MonteCarloWitness
 from symrg.bayes import dynamical_bayes
 from symrg.correspondence import BayesianInference, bayesian_inference, renormalisation_flow
 from symrg.derivation import Derivation
@@ -24,6 +46,8 @@ numbers = tuple(f"(row {k}){tail}" for k in range(1, 5) for tail in ("", ", deri
 phi, phi_1, phi_2, truth = symbols("phi phi_1 phi_2 theta_*", real=True)
 G, Lambda, start = symbols("G Lambda Lambda_0", positive=True)
 tau = Symbol("tau", positive=True)
+bias, mean = symbols("x m", real=True)
+s, pace, variance, tosses, tilt = symbols("s C v n epsilon", positive=True)
 _SLIDE = f"{TALK}, slide 19"
 
 
@@ -81,22 +105,55 @@ def frame_derivation() -> Derivation:
     )
 
 
+def spread_gained(inference: BayesianInference, since: Expr) -> Expr:
+    """The variance that theta = phi/C gains from `since` down to the scale: its diffusion added up, unevaluated."""
+    flow = inference.flow
+    scale = Symbol("l", positive=True)
+    rate = 2 * flow.fokker_planck().diffusion[0].subs(flow.time, -log(Lambda)) * inference.frame[0] ** 2
+    return Integral((simplify(rate) / Lambda).subs(Lambda, scale), (scale, Lambda, since))
+
+
+def logarithmic() -> BayesianInference:
+    """The inference undone with the one cutoff whose clock is ln Lambda itself, 1/K = 1 + ln(Lambda_0/Lambda)."""
+    cutoff = 1 / (1 + log(start / Lambda))
+    return bayesian_inference(PolchinskiFlow(phi, G, cutoff, Lambda), start, tau)
+
+
 def _scale() -> tuple[Statement, Statement]:
     inference = one_mode()
+    gained = spread_gained(inference, start)
+    unit = inference.rate.subs(Lambda, start)
+    before = (Lambda < start,)
     return Statement(
         "(row 1)",
         "Scale and inverse observation time",
         Claim(
-            inference.rate,
-            inference.rate.subs(Lambda, start),
-            conditions=(Lambda < start,),
+            gained,
+            unit * log(start / Lambda),
+            conditions=before,
             name="(row 1)",
             printed=r"\ln \Lambda \;\leftrightarrow\; \tau = \frac{1}{T}",
             source=_SLIDE,
         ),
-        "the inverse time of the inference that the flow undoes is ln Lambda up to sign, origin and unit: "
-        "d tau / d(-ln Lambda) is the same at every scale",
+        r"the variance $\tau$ of the posterior that the flow of one mode undoes, gained from $\Lambda_0$ to $\Lambda$ in the "
+        r"frame $\theta = \phi/C_\Lambda$, is $\ln\Lambda$ up to sign, origin and unit",
+        instances=(
+            Claim(
+                spread_gained(logarithmic(), start),
+                G * log(start / Lambda),
+                conditions=before,
+                name=r"for the cutoff $1/K = 1 + \ln(\Lambda_0/\Lambda)$ the row is right as printed",
+            ),
+        ),
         derivation=frame_derivation,
+        mended=Claim(
+            gained,
+            inference.frame[0] - inference.frame[0].subs(Lambda, start),
+            conditions=before,
+            name="(row 1) with the clock of the flow",
+            printed=r"C_\Lambda^{-1} - C_{\Lambda_0}^{-1} \;\leftrightarrow\; \tau = \frac{1}{T}, \qquad "
+            r"\frac{d\tau}{d(-\ln\Lambda)} = C_\Lambda^{-2}\, \frac{dC_\Lambda}{d\ln\Lambda} > 0",
+        ),
         remark=r"$\tau$ rises as $\ln\Lambda$ falls, but not in proportion: $\tau = C_\Lambda^{-1} - C_{\Lambda_0}^{-1}$ "
         r"for one mode. With several momenta every mode has its own clock.",
     ), Statement(
@@ -107,10 +164,24 @@ def _scale() -> tuple[Statement, Statement]:
         "equation of the flow",
         instances=(
             _residual_claim(two_modes(), (truth, Integer(1)), "two coupled modes"),
+            _simulable(),
             Claim(inference.clock.subs(Lambda, start), 0, name="tau = 0 at the bare scale: infinitely many data"),
             Claim(inference.rate, 0, ">", name="tau rises towards the infrared"),
         ),
         derivation=frame_derivation,
+        simulated=(GridWitness(), PathsWitness(count=1)),
+    )
+
+
+def _simulable() -> Claim:
+    """The same in the form of an evolution, so that it can be simulated; G = 1, Lambda_0 = 1."""
+    flow = PolchinskiFlow(phi, Integer(1), rational_cutoff()(Rational(1), Lambda), Lambda, Integer(0))
+    density = bayesian_inference(flow, Integer(1), tau).field_density(truth)
+    return Claim(
+        Lambda * Derivative(density, Lambda),
+        explicit_right_side(flow, density, -Rational(1, 2)),
+        conditions=(Lambda < 1,),
+        name="one mode with a rational cutoff, in the field",
     )
 
 
@@ -131,6 +202,13 @@ def _metric() -> tuple[Statement, Statement]:
         ),
         "with D = I^-1/2 in the posterior's equation, twice the diffusion of the flow is the regulated two-point "
         "function K/G",
+        mended=Claim(
+            twice,
+            Lambda * Derivative(two_point, Lambda),
+            name="(row 2) with the derivative of the two-point function",
+            printed=r"C_\Lambda^{Pol.} = \frac{d}{d\ln\Lambda} \frac{K_\Lambda}{G} \;\leftrightarrow\; "
+            r"\mathcal{I}^{ij}(\gamma_\tau)",
+        ),
         remark=r"It is the derivative $dC_\Lambda/d\ln\Lambda$ of that function: the $C^{Pol}$ of (11). Both sides carry "
         r"the factor $\frac12$ that (8) and (21) lack, so no further factor is needed.",
     ), Statement(
@@ -153,35 +231,72 @@ def _metric() -> tuple[Statement, Statement]:
     )
 
 
-def _frozen_score(inference: BayesianInference) -> Expr:
-    """d ln(density)/d phi of the density that is stationary at a frozen scale."""
-    equation = inference.flow.fokker_planck()
-    return simplify((equation.drift[0] / equation.diffusion[0]).subs(equation.time, -log(Lambda)))
+def drifting(density: Expr, place: Symbol, metric: Expr, potential: Expr) -> Expr:
+    """(d(C d P) + d(P C d V))/2 with derivatives unevaluated: the corrected (8)-(10) at a frozen scale."""
+    return (
+        Derivative(metric * density, (place, 2)) / 2
+        - Derivative(diff(metric, place) * density, place) / 2
+        + Derivative(density * metric * diff(potential, place), place) / 2
+    )
+
+
+def gaussian_case() -> tuple[Expr, Expr, Expr]:
+    """(P_s, Phi, C): normal data of mean m and variance v as likelihood; C is the regulator at a frozen scale."""
+    spread = variance * (1 - exp(-pace * s / variance))
+    centre = mean + (truth - mean) * exp(-pace * s / (2 * variance))
+    density = exp(-((phi - centre) ** 2) / (2 * spread)) / sqrt(2 * pi * spread)
+    return density, -((phi - mean) ** 2) / (2 * variance), pace
+
+
+def coin_case() -> tuple[Expr, Expr, Expr]:
+    """(P_s, Phi, C): n heads and n tails of a coin of bias x as likelihood; C = 1 - x^2 is its inverse Fisher metric."""
+    likelihood = (1 - bias**2) ** tosses
+    norm = sqrt(pi) * gamma(tosses + 1) / gamma(tosses + Rational(3, 2))
+    density = likelihood * (1 + tilt * bias * exp(-(tosses + 1) * s)) / norm
+    return density, tosses * log(1 - bias**2), 1 - bias**2
+
+
+_COIN = (bias > -1, bias < 1, tilt < 1)
 
 
 def _potential() -> tuple[Statement, Statement]:
+    density, likelihood, metric = gaussian_case()
+    coin, of_coin, fisher = coin_case()
     inference = one_mode()
     potential = 2 * polchinski().free_action
-    score = _frozen_score(inference)
+    equation = inference.flow.fokker_planck()
+    score = simplify((equation.drift[0] / equation.diffusion[0]).subs(equation.time, -log(Lambda)))
     return Statement(
         "(row 3)",
         "Potential and log-likelihood",
         Claim(
-            diff(potential, phi),
-            score,
+            Derivative(density, s),
+            drifting(density, phi, metric, likelihood),
             name="(row 3)",
             printed=r"V \;\leftrightarrow\; \Phi(\gamma_\tau; y)",
             source=_SLIDE,
         ),
-        r"$V$ and the logarithm of the density that the drift leaves alone have the same gradient",
+        r"with $V = \Phi$ the logarithm of a likelihood (of normal data, mean $m$, variance $v$), the flow (8)-(10) at a "
+        r"frozen scale has the solution $P_s$ that starts at a point and settles in that likelihood",
+        instances=(
+            Claim(
+                Derivative(coin, s),
+                drifting(coin, bias, fisher, -of_coin),
+                conditions=_COIN,
+                name=r"a coin, neither Gaussian nor with a constant $C$: with $V = -\Phi$ the flow settles in the likelihood",
+            ),
+        ),
         mended=Claim(
-            diff(potential, phi),
-            -score,
-            name="the gradients are opposite",
+            Derivative(density, s),
+            drifting(density, phi, metric, -likelihood),
+            name=r"(row 3) with $V = -\Phi$",
             printed=r"V \;\leftrightarrow\; -\Phi(\gamma_\tau; y)",
         ),
-        remark=r"With $\Phi = -\ln p$ it holds. In the frame $\theta = C^{-1}\phi$ in which the flow is a posterior there is "
+        remark=r"$V$ pushes downhill: the flow settles in $e^{-V}$, so $V = -\ln$ of the likelihood. Written with "
+        r"$\Phi = -\ln p$, as the literature on inverse problems has it (Stuart, Acta Numerica 19 (2010) 451), the row "
+        r"is right as printed. In the frame $\theta = C^{-1}\phi$ in which the flow is a posterior there is "
         r"no drift: the potential has become the motion of the frame.",
+        simulated=(GridWitness(domain={"x": (-1, 1)}), PathsWitness(count=1)),
     ), Statement(
         "(row 3), derived",
         "The potential is minus the log-likelihood",
@@ -194,35 +309,62 @@ def _scheme() -> tuple[Statement, Statement]:
     p, q = Function("p", positive=True)(phi), Function("q", positive=True)(phi)
     flow = WegnerMorrisFlow(phi, Lambda, -log(q) / 2, Lambda)
     sigma = -log(p) + log(q)
+    rate = flow.fokker_planck().rhs(p).subs(flow.time, -log(Lambda))
     return Statement(
         "(row 4)",
         "Scheme function and log-likelihood ratio",
         Claim(
-            -log(q) + log(p),
-            log(q) - log(p),
+            rate,
+            Derivative(p * Lambda * Derivative(log(q) - log(p), phi), phi) / 2,
             name="(row 4)",
             printed=r"\Sigma = S_q - S_p \;\leftrightarrow\; \Sigma = \Phi(u; y) - \Phi(\gamma_\tau; y)",
             source=_SLIDE,
         ),
-        r"$S = -\ln$ of a density, $\Phi = \ln$ of a likelihood, $u$ standing for $q$ and $\gamma_\tau$ for $p$",
+        r"the flow is $\frac{1}{2} \partial(P C\, \partial\Sigma)$ with $\Sigma = S_q - S_p$, $S = -\ln$ of a density; read "
+        r"with $\Sigma = \Phi(u; y) - \Phi(\gamma_\tau; y)$, $\Phi = \ln$ of a likelihood, $u$ standing for $q$ and "
+        r"$\gamma_\tau$ for $p$, it is the same flow",
+        instances=(
+            Claim(
+                rate,
+                Derivative(p * Lambda * Derivative(-log(q) + log(p), phi), phi) / 2,
+                name=r"with $\Sigma = S_q - S_p$ it is that flow, for any two densities",
+            ),
+            _relative_entropy(),
+        ),
         mended=Claim(
-            -log(q) + log(p),
-            -(log(q) - log(p)),
+            rate,
+            Derivative(p * Lambda * Derivative(log(p) - log(q), phi), phi) / 2,
             name="the two are opposite",
             printed=r"\Sigma = S_q - S_p \;\leftrightarrow\; \Sigma = \Phi(\gamma_\tau; y) - \Phi(u; y)",
         ),
-        remark=r"The sign is the one of row 3: with $\Phi = -\ln p$ both rows hold. Written with $S_p - S_q$ it is the "
+        remark=r"The sign is the one of row 3: with $\Phi = -\ln p$ both rows hold. With the sign as printed the relative "
+        r"entropy of $p$ to $q$ would rise. Written with $S_p - S_q$ it is the "
         r"$\Sigma = S - 2\hat S$ of the Wegner-Morris flow.",
+        simulated=(MonteCarloWitness(),),
     ), Statement(
         "(row 4), derived",
         "The flow is driven by the log-likelihood ratio",
         Claim(
-            flow.fokker_planck().rhs(p).subs(flow.time, -log(Lambda)),
+            rate,
             -Derivative(p * Lambda * Derivative(sigma, phi), phi) / 2,
             name="d_s P = - d(P C d Sigma)/2 with Sigma = ln q - ln p",
         ),
         r"for any density $p$ and any reference $q = e^{-2\hat S}$, $\Sigma = S_p - S_q = \ln q - \ln p$",
         instances=_non_gaussian(),
+    )
+
+
+def _relative_entropy() -> Claim:
+    """d/ds D(p || q) = - E[C (d Sigma)^2]/2 along the Gaussian flow: the log-likelihood ratio is what runs down."""
+    density, likelihood, metric = gaussian_case()
+    spread = variance * (1 - exp(-pace * s / variance))
+    gap = (truth - mean) ** 2 * exp(-pace * s / variance)
+    entropy = (spread / variance + gap / variance - 1 - log(spread / variance)) / 2
+    ratio = diff(likelihood, phi) + (phi - mean - (truth - mean) * exp(-pace * s / (2 * variance))) / spread
+    return Claim(
+        Derivative(entropy, s),
+        -Integral(density * metric * ratio**2, (phi, -oo, oo)) / 2,
+        name=r"normal data: the relative entropy falls at the rate $\frac{1}{2} E[C (\partial\Sigma)^2]$",
     )
 
 

@@ -30,6 +30,7 @@ from sympy import (
 )
 
 from derivations.statement import TALK, Statement
+from numerics.monte_carlo import MonteCarloWitness
 from symrg.bayes import DynamicalBayes, dynamical_bayes
 from symrg.derivation import Derivation
 from symrg.model import StatisticalModel
@@ -91,6 +92,7 @@ def _family() -> Statement:
         remark=r"The normaliser is missing: $p = e^{\theta^i q_i(y) - \psi(\theta)} h(y)$, here with $\psi = -\ln\theta$. "
         r"The printed form is right if one $q_0 = 1$ is counted among the statistics, with $\theta^0 = -\psi(\theta)$ "
         r"no free parameter, and $h$ is part of the measure.",
+        simulated=(MonteCarloWitness(),),
     )
 
 
@@ -151,10 +153,25 @@ def _replicator() -> Statement:
         instances=(
             Claim(sum(posterior), 1, name="the total probability stays one"),
             Claim(Derivative(exact, T), -(d.divergence - average) * exact, name="normal data under a Gaussian prior"),
+            _mean_of_one_datum(),
         ),
+        simulated=(MonteCarloWitness(),),
         derivation=replicator_derivation,
         remark="(13) gives (14) when the sum of the log-likelihood ratios is replaced by its mean, $T D$: what is dropped "
         r"moves the maximum by a normal amount of covariance $\mathcal{I}^{-1}/T$, as wide as the posterior itself.",
+    )
+
+
+def _mean_of_one_datum() -> Claim:
+    """What a datum adds to ln(pi(theta)/pi(theta_*)) is -D on average, drawn from the truth."""
+    d = dynamical_bayes(waiting_times(), rate_true, T)
+    model = waiting_times()
+    ratio = model.log_density - model.log_density.subs(rate, rate_true)
+    density = exp(model.log_density.subs(rate, rate_true))
+    return Claim(
+        Integral(ratio * density, (y, 0, oo)),
+        -d.divergence,
+        name=r"a waiting time drawn from the truth adds $-D$ to $\ln \pi_T(\theta)/\pi_T(\theta_*)$ on average",
     )
 
 

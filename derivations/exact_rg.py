@@ -6,7 +6,7 @@ powers of $2\pi$ of momentum space are absorbed in the modes' normalisation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sympy import (
@@ -14,12 +14,16 @@ from sympy import (
     Derivative,
     Expr,
     Function,
+    Integer,
     Integral,
     Matrix,
     Rational,
     Symbol,
+    cos,
     diff,
+    erf,
     exp,
+    eye,
     factor,
     log,
     oo,
@@ -29,6 +33,9 @@ from sympy import (
 )
 
 from derivations.statement import TALK, Statement
+from numerics.evolution_witnesses import GridWitness, PathsWitness
+from numerics.monte_carlo import MonteCarloWitness
+from symrg.correspondence import bayesian_inference
 from symrg.derivation import Derivation
 from symrg.erg import PolchinskiFlow, rational_cutoff
 from symrg.verification import Claim
@@ -38,6 +45,7 @@ numbers = ("(4)", "(5)", "(6)", "(7)", "(7), text", "(8)-(10)", "(11)")
 
 phi, phi_1, phi_2 = symbols("phi phi_1 phi_2", real=True)
 G, K, Lambda, g, start = symbols("G K Lambda g Lambda_0", positive=True)
+field_above, at_start, depth, wave = symbols("phi phi_0 a k", positive=True)
 cutoff = Function("K", positive=True)(Lambda)
 interaction = Function("S", real=True)(phi)
 
@@ -147,11 +155,6 @@ def _conservation() -> Statement:
     density = exp(-curvature * phi**2 / 2) * exp(-whole.subs(phi, 0))
     initial = flow.covariance[0].subs(Lambda, start)
     total = sqrt(2 * pi / (1 / initial + g))
-    walls = Claim(
-        Integral(diff(exp(-(phi**2)) * phi, phi), (phi, 0, 1)),
-        exp(-1),
-        name="between walls the flux through them is lost: there (6) fails",
-    )
     return Statement(
         "(6)",
         "The partition function is preserved",
@@ -165,9 +168,57 @@ def _conservation() -> Statement:
         ),
         r"a principle; read here as: with the flow of $S_{int}$ derived from it, the integral of $P_\Lambda$ of an interacting "
         "Gaussian theory is the same at every scale below the one where it starts",
-        instances=(walls,),
+        instances=_absorbed(),
         derivation=flow_derivation,
-        remark="It needs a current that vanishes at infinity; in a box with open walls it fails.",
+        remark="It needs a current that vanishes at the edge of field space. With an absorbing wall at $\\phi = 0$ the same "
+        r"equation loses probability: of a field that starts at $\phi_0$ at $\Lambda_0$ there is "
+        r"left $Z_\Lambda = \mathrm{erf}(\theta_0/\sqrt{2\tau})$, $\theta_0 = \phi_0/C_{\Lambda_0}$, "
+        r"$\tau = C_\Lambda^{-1} - C_{\Lambda_0}^{-1}$, and $dZ_\Lambda/d\ln\Lambda$ is the current through the wall.",
+        simulated=(MonteCarloWitness(), GridWitness(boundary={field_above: ("absorbing", "reflecting")})),
+    )
+
+
+def absorbed() -> tuple[Expr, Expr]:
+    """(P_Lambda, its integral) of one mode at phi_0 > 0 for Lambda = 1 and absorbed at phi = 0, by reflection."""
+    flow = walled()
+    inference = bayesian_inference(flow, 1)
+    theta = at_start / flow.covariance[0].subs(Lambda, 1)
+    density = inference.field_density(theta) - inference.field_density(-theta)
+    return density, erf(theta / sqrt(2 * inference.covariance[0]))
+
+
+def walled() -> PolchinskiFlow:
+    """The flow of one mode, free and with a rational cutoff, for positive fields; G = 1."""
+    return PolchinskiFlow(field_above, Integer(1), rational_cutoff()(Rational(1), Lambda), Lambda, Integer(0))
+
+
+def _absorbed() -> tuple[Claim, ...]:
+    """A flow of (8)-(10) for which (6) fails: an absorbing wall in field space."""
+    flow = walled()
+    density, left = absorbed()
+    regulator = flow.printed_form().regulator[0]
+    current = regulator * diff(density, field_above).subs(field_above, 0) / 2
+    before = (Lambda < 1,)
+    return (
+        Claim(
+            Lambda * Derivative(density, Lambda),
+            explicit_right_side(flow, density, -Rational(1, 2)),
+            conditions=before,
+            name="with a wall at $\\phi = 0$ that absorbs, a solution of the corrected (8)-(10) is known",
+        ),
+        Claim(density.subs(field_above, 0), 0, conditions=before, name="it vanishes at the wall"),
+        Claim(
+            Integral(density, (field_above, 0, oo)),
+            left,
+            conditions=before,
+            name=r"what is left of its integral falls with $\Lambda$: there (6) fails",
+        ),
+        Claim(
+            Lambda * Derivative(left, Lambda),
+            current,
+            conditions=before,
+            name="at a rate that is the current through the wall",
+        ),
     )
 
 
@@ -194,6 +245,7 @@ def _scheme() -> Statement:
             ),
         ),
         r"a definition: a Gaussian weight with the regulated two-point function $K_\Lambda / G$, times the interaction",
+        simulated=(MonteCarloWitness(),),
     )
 
 
@@ -217,6 +269,7 @@ def _propagator() -> Statement:
             printed=r"\langle \phi(p)\, \phi(-p) \rangle = G(p^2)^{-1}",
         ),
         remark=r"In (7) $G$ multiplies $\phi\phi$ in the action: it is the inverse propagator, $p^2 + m^2$ for a free scalar.",
+        simulated=(MonteCarloWitness(),),
     )
 
 
@@ -245,20 +298,94 @@ def _fokker_planck() -> Statement:
         derivation=flow_derivation,
         remark=r"Both terms need the factor $-\frac{1}{2}$: $-\frac{d P_\Lambda}{d\ln\Lambda} = \frac{1}{2} \Delta P_\Lambda + "
         r"\frac{1}{2} \mathrm{div}(P_\Lambda\, \mathrm{grad}\, V)$. The sign is that of (5), the half that of the action: "
-        r"$V = 2 S_0$ as (11) prints it.",
+        r"$V = 2 S_0$ as (11) prints it. The same is said by $C \to -\frac{1}{2} C$ in (11).",
         instances=(
             Claim(
                 pair_rate,
                 printed_right_side(pair, half, half),
                 name="two coupled modes with a quartic interaction, with the factors found",
             ),
+            *_integrated_out(),
         ),
+        simulated=(MonteCarloWitness(), GridWitness(), PathsWitness(count=1)),
         mended=Claim(
             rate,
             printed_right_side(flow, half, half),
             name="any kernel, cutoff function and interaction",
             printed=r"-\frac{d}{d \ln \Lambda} P_\Lambda[\phi] = \frac{1}{2} \Delta P_\Lambda[\phi] + \frac{1}{2} "
             r"\operatorname{div} \left( P_\Lambda[\phi] \operatorname{grad}_{C_\Lambda^{Pol.}} V_\Lambda^{Pol.}[\phi] \right)",
+        ),
+    )
+
+
+def integrated_out(flow: PolchinskiFlow, weight: Expr) -> Expr:
+    """P_Lambda with the modes between the scales integrated out, whatever flow equation that obeys.
+
+    e^{-S_int} at Lambda is the mean of its bare value over a Gaussian field of covariance C_0 - C (Wilson 1971); here it is
+    given in closed form. Nothing of (6)-(10), nor of the flow that is derived from (6), goes in.
+    """
+    inverse = flow.covariance.inv()
+    modes = Matrix(flow.modes)
+    return exp(-(modes.T * inverse * modes)[0] / 2) * weight / sqrt(flow.covariance.det())
+
+
+def lost_covariance(flow: PolchinskiFlow) -> Matrix:
+    """C_0 - C: of the modes between Lambda_0 = 1 and Lambda."""
+    return Matrix(flow.covariance.subs(Lambda, 1) - flow.covariance)
+
+
+def gaussian_average(flow: PolchinskiFlow, coupling: Matrix) -> Expr:
+    """The mean of exp(-(phi + chi) g (phi + chi)/2) over chi: a Gaussian integral."""
+    modes = Matrix(flow.modes)
+    spread = eye(len(modes)) + coupling * lost_covariance(flow)
+    return exp(-(modes.T * spread.inv() * coupling * modes)[0] / 2) / sqrt(spread.det())
+
+
+def periodic_average(flow: PolchinskiFlow, wave: Sequence[Expr]) -> Expr:
+    """The mean of 1 + a cos(k (phi + chi)) over chi: an interaction -ln(1 + a cos k phi), periodic and not Gaussian."""
+    k = Matrix(wave)
+    fall = exp(-(k.T * lost_covariance(flow) * k)[0] / 2)
+    return 1 + depth * cos((k.T * Matrix(flow.modes))[0]) * fall
+
+
+def explicit_right_side(flow: PolchinskiFlow, density: Expr, factor: Expr) -> Expr:
+    """`factor` (C d d P + d(P C d V)) with C and V of (11), for any density, derivatives unevaluated."""
+    form = flow.printed_form()
+    terms = []
+    for i, x in enumerate(flow.modes):
+        for j, z in enumerate(flow.modes):
+            c = form.regulator[i, j]
+            if c != 0:
+                terms.append(factor * c * Derivative(density, x, z))
+                terms.append(factor * Derivative(density * c * diff(form.potential, z), x))
+    return Add(*terms)
+
+
+def _integrated_out() -> tuple[Claim, ...]:
+    """(8)-(10) with the factors found, for densities that come from integrating modes out and not from the flow."""
+    half, before = -Rational(1, 2), (Lambda < 1, depth < 1)
+    one = PolchinskiFlow(phi, G, rational_cutoff()(Rational(1), Lambda), Lambda, Integer(0))
+    ladder = [rational_cutoff()(Rational(n), Lambda) for n in (1, 4)]
+    two = PolchinskiFlow((phi_1, phi_2), Matrix([[2, 0], [0, 5]]), ladder, Lambda, Integer(0))
+    coupling = Matrix([[1, Rational(1, 2)], [Rational(1, 2), 1]])
+    cases = (
+        (one, periodic_average(one, (wave,)), "a periodic interaction, integrated out in closed form"),
+        (two, gaussian_average(two, coupling), "two momenta coupled quadratically, integrated out in closed form"),
+        (two, periodic_average(two, (Integer(1), Integer(2))), "two momenta coupled by a periodic interaction"),
+    )
+    chi, v = symbols("chi", real=True), symbols("v", positive=True)
+    gaussian = exp(-(chi**2) / (2 * v)) / sqrt(2 * pi * v)
+    average = Claim(
+        Integral(gaussian * (1 + depth * cos(wave * (phi + chi))), (chi, -oo, oo)),
+        1 + depth * cos(wave * phi) * exp(-(wave**2) * v / 2),
+        name="the mean of the periodic weight over the field that is integrated out",
+    )
+    densities = [(flow, integrated_out(flow, weight), name) for flow, weight, name in cases]
+    return (
+        average,
+        *(
+            Claim(Lambda * Derivative(p, Lambda), explicit_right_side(flow, p, half), conditions=before, name=name)
+            for flow, p, name in densities
         ),
     )
 

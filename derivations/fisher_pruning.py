@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from derivations.pruning_comparison import ENCODER, Comparison, Turned, compare_rules, over_seeds, turn
+from derivations.pruning_comparison import ENCODER, Comparison, OverSeeds, Turned, compare_rules, kept, over_seeds, turn
 from derivations.report.content import Block, Chapter, Entry, Figure, Finding, Formula, Witness, pdf_of
 from derivations.statement import TALK
 
@@ -114,7 +114,8 @@ def experiment(
     blocks = _blocks(exact, formula, comparison, zeros, values, rows, rules, turned, test, held_out)
     if seeds > 1:
         blocks += over_seeds(seeds, tell)
-    entries, findings = _ledger(comparison, zeros, values, rows, rules)
+    several = kept(len(digits), digits.source, TALK_REMOVED / TALK_TOTAL)
+    entries, findings = _ledger(comparison, zeros, values, rows, rules, several)
     chapter = Chapter(title, tuple(blocks), "slides 21-27", "derivations/fisher_pruning.py")
     return chapter, entries, findings
 
@@ -246,7 +247,12 @@ def _zeros_in_words(zeros: Any) -> str:
 
 
 def _ledger(
-    comparison: MetricComparison, zeros: Any, values: Tensor, rows: list[Any], rules: Comparison
+    comparison: MetricComparison,
+    zeros: Any,
+    values: Tensor,
+    rows: list[Any],
+    rules: Comparison,
+    several: OverSeeds | None = None,
 ) -> tuple[tuple[Entry, ...], list[Finding]]:
     positive = values[values > 0].log10()
     spread = float(positive.quantile(0.99) - positive.quantile(0.01))
@@ -276,7 +282,8 @@ def _ledger(
         "A clear hierarchy in information space",
         r"\mathcal{I}_{ii} \ \text{spans many orders of magnitude}",
         "holds" if spread > 2 else "fails",
-        reading="the diagonal elements of the encoder's weights span more than two decades, from the 1st to the 99th per cent",
+        reading="the diagonal elements of the encoder's weights span more than two decades, from the 1st to the 99th per cent of "
+        "those that are not zero; the talk gives no number, two decades are ours",
         reason=f"{spread:.1f} decades, and {100 * share_zero:.0f} per cent of the elements are exactly zero: {_zeros_in_words(zeros)}",
         witnesses=(
             Witness("measured", "holds" if spread > 2 else "refuted", f"one network, {comparison.images:,} images"),
@@ -285,22 +292,7 @@ def _ledger(
         chapter=title,
         code="derivations/fisher_pruning.py",
     )
-    harmless = as_many.relative < 1.05 and random.relative > 1.2
-    cost = Entry(
-        "slide 24",
-        "Removing 64.8 per cent hardly costs anything",
-        r"\Lambda = 0.125:\ 10168\ \text{of}\ 15680\ \text{parameters removed}\ (64.8\,\%)",
-        "holds" if harmless else "fails",
-        reading="cutting the 64.8 per cent of encoder weights of least Fisher information raises the test error by less than "
-        "5 per cent, while cutting as many at random does not",
-        reason=f"relative error {as_many.relative:.3f}, at random {random.relative:.2f}; here the cutoff 0.125 removes "
-        f"{at_talk.removed:,} ({100 * at_talk.removed / at_talk.total:.1f} per cent): the number depends on the digits, the "
-        "seed and the training, of which the talk says nothing",
-        witnesses=(Witness("measured", "holds" if harmless else "refuted", "one seed, test images"),),
-        source=f"{TALK}, slide 24",
-        chapter=title,
-        code="derivations/fisher_pruning.py",
-    )
+    cost = _cost(as_many.relative, random.relative, at_talk, several)
     findings = [
         Finding(
             "Fisher metric of the network, symbolic against autograd",
@@ -322,3 +314,52 @@ def _ledger(
         ),
     ]
     return (agreement, hierarchy, cost), findings
+
+
+HARDLY = 1.05
+"""Relative test error up to which a cut is said to cost hardly anything: our reading, the talk gives no number."""
+
+
+def _cost(fisher: float, random: float, at_talk: Any, several: OverSeeds | None) -> Entry:
+    """The claim that 64.8 per cent can go, from the network at hand and from several where these were measured."""
+    harmless = fisher < HARDLY < random
+    status = "holds" if harmless else "fails"
+    one = Witness(
+        "one network",
+        "holds" if harmless else "refuted",
+        f"relative error {fisher:.3f} by the talk's rule, {random:.2f} at random, on test images; no error bar",
+    )
+    seen = [one]
+    if several is None:
+        basis = (
+            "from one network, so without an error bar (`symrg reproduce --seeds 5` measures several, and later runs read "
+            "what it found)"
+        )
+    else:
+        low, high = (
+            several.mean("fisher") + 2 * several.error("fisher"),
+            several.mean("random") - 2 * several.error("random"),
+        )
+        clear, against = low < HARDLY < high, several.mean("fisher") - 2 * several.error("fisher") > HARDLY
+        against |= several.mean("random") + 2 * several.error("random") < HARDLY
+        outcome = "holds" if clear else "refuted" if against else "undecided"
+        status = {"holds": "holds", "refuted": "fails", "undecided": "undecided"}[outcome]
+        basis = f"from {several.count} networks, mean and standard error, held against {HARDLY} by two of these"
+        text = f"relative error {several.shown('fisher')} by the talk's rule, {several.shown('random')} at random"
+        seen.insert(0, Witness(f"{several.count} networks", outcome, text))
+    return Entry(
+        "slide 24",
+        "Removing 64.8 per cent hardly costs anything",
+        r"\Lambda = 0.125:\ 10168\ \text{of}\ 15680\ \text{parameters removed}\ (64.8\,\%)",
+        status,
+        reading="cutting the 64.8 per cent of encoder weights of least Fisher information raises the test error by less than "
+        f"{100 * (HARDLY - 1):.0f} per cent, while cutting as many at random raises it by more; the number is ours, the talk "
+        "shows a curve",
+        reason=f"{seen[0].detail}; {basis}. Here the cutoff {TALK_CUTOFF} removes "
+        f"{at_talk.removed:,} ({100 * at_talk.removed / at_talk.total:.1f} per cent): that number depends on the digits, the "
+        "seed and the training, of which the talk says nothing",
+        witnesses=tuple(seen),
+        source=f"{TALK}, slide 24",
+        chapter=title,
+        code="derivations/fisher_pruning.py",
+    )

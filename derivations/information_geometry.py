@@ -27,6 +27,7 @@ from sympy import (
 )
 
 from derivations.statement import TALK, Statement
+from numerics.monte_carlo import MonteCarloWitness
 from symrg.derivation import Derivation
 from symrg.expectation import Expectation
 from symrg.model import StatisticalModel
@@ -134,6 +135,7 @@ def _fisher() -> Statement:
             ),
         ),
         "a definition; its consequences for families that we can compute in two ways are checked",
+        simulated=(MonteCarloWitness(),),
         derivation=lambda: normal().derivation("fisher_metric"),
     )
 
@@ -159,6 +161,7 @@ def _divergence() -> Statement:
             ),
         ),
         r"a definition, of an information divergence: not negative, and zero where $\theta = \theta'$",
+        simulated=(MonteCarloWitness(),),
         derivation=lambda: normal().derivation("kl_divergence"),
     )
 

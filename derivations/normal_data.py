@@ -29,6 +29,8 @@ from sympy import (
 )
 
 from derivations.statement import TALK, Statement
+from numerics.evolution_witnesses import GridWitness, PathsWitness
+from numerics.monte_carlo import MonteCarloWitness
 from symrg.derivation import Derivation
 from symrg.fokker_planck import FokkerPlanck
 from symrg.verification import Claim
@@ -123,6 +125,7 @@ def _definition() -> Statement:
             ),
         ),
         r"a definition: $y$ has the density of the noise, shifted by $\mu$, so that $p(y|\mu) = \mathcal{N}(\mu, \sigma^2)$",
+        simulated=(MonteCarloWitness(),),
     )
 
 
@@ -150,6 +153,7 @@ def _posterior_statement() -> Statement:
         derivation=posterior_derivation,
         remark=r"With $T$ actual observations the centre is their mean, which lies about $\sigma/\sqrt{T}$ away from $\mu^*$: "
         "(14) has replaced the data by their expectation.",
+        simulated=(MonteCarloWitness(),),
     )
 
 
@@ -187,6 +191,7 @@ def _inverse_time_statement() -> Statement:
             ),
         ),
         derivation=diffusion_derivation,
+        simulated=(GridWitness(), PathsWitness(count=1)),
     )
 
 
@@ -212,6 +217,7 @@ def _diffusivity_statement() -> Statement:
         ),
         remark=r"The heat kernel of diffusivity $D$ has variance $2 D \tau$, so $D = \sigma^2/2$. The sentence is "
         r"right where “diffusivity” means the variance gained per unit of $\tau$, as in $dX = \sigma\, dW$.",
+        simulated=(GridWitness(), PathsWitness(count=1)),
     )
 
 

@@ -78,4 +78,34 @@ def test_seeds_become_tables_with_error_bars_and_are_kept(digits, monkeypatch, t
     assert [type(b).__name__ for b in blocks] == ["Table", "Figure"] * 2
     assert blocks[0].columns == ("rule", "50.0 %", "90.0 %")
     assert all("±" in cell for row in blocks[0].rows for cell in row[1:])
-    assert len(list((tmp_path / "pruning").iterdir())) == 4
+    assert len(list((tmp_path / "pruning").glob("*-seed-*"))) == 4
+    found = pruning_comparison.kept(len(digits[0]), digits[0].source, 0.5)
+    assert found.count == 2
+    assert {"fisher", "random"} == {*found.values}
+    cell = next(row for row in blocks[0].rows if row[0] == pruning_comparison.WORDS["fisher"])[1]
+    assert cell == found.shown("fisher")
+    assert pruning_comparison.kept(len(digits[0]), digits[0].source, 0.648) is None
+    assert pruning_comparison.kept(7, digits[0].source, 0.5) is None
+    pruning_comparison._summary_file().write_text("{")
+    assert pruning_comparison.kept(len(digits[0]), digits[0].source, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("fisher", "random", "status"),
+    [
+        ((1.001, 1.002, 1.003), (1.5, 1.6, 1.7), "holds"),
+        ((1.20, 1.21, 1.22), (1.5, 1.6, 1.7), "fails"),
+        ((1.001, 1.002, 1.003), (1.010, 1.011, 1.012), "fails"),
+        ((0.9, 1.04, 1.18), (1.5, 1.6, 1.7), "undecided"),
+    ],
+)
+def test_the_verdict_on_the_cut_reads_error_bars_where_there_are_several_networks(fisher, random, status):
+    several = pruning_comparison.OverSeeds({"fisher": fisher, "random": random})
+    at_talk = type("Row", (), {"removed": 9000, "total": 15680})
+    alone = fisher_pruning._cost(1.0, 1.5, at_talk, None)
+    assert (alone.status, len(alone.witnesses)) == ("holds", 1)
+    assert "without an error bar" in alone.reason
+    entry = fisher_pruning._cost(1.0, 1.5, at_talk, several)
+    assert entry.status == status
+    assert entry.witnesses[0].name == "3 networks"
+    assert "±" in entry.reason
