@@ -20,7 +20,7 @@ exclude_patterns = ["_build", "jupyter_execute", "_extensions"]
 
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # a busy machine is slow
 nb_merge_streams = True
 nb_render_markdown_format = "myst"
 nb_mime_priority_overrides = [("html", "text/latex", 5)]
