@@ -176,6 +176,7 @@ def _show(title: str, model: StatisticalModel, found: tuple[Quantity, ...]) -> N
     import sympy as sp
 
     from symrg.console import console, show_equation
+    from symrg.typesetting.terminal import fits
 
     out = console()
     out.print(f"[bold]{title[:1].upper()}{title[1:]}[/bold]")
@@ -188,8 +189,28 @@ def _show(title: str, model: StatisticalModel, found: tuple[Quantity, ...]) -> N
             out.print("  " + quantity.short_problem, markup=False)
         elif isinstance(quantity.value, sp.NDimArray):
             _show_components(out, quantity, model)
+        elif isinstance(quantity.value, sp.MatrixBase) and not fits(quantity.plain, quantity.value, out.width - 2):
+            _show_entries(out, quantity, model)
         else:
             show_equation(out, quantity.plain, quantity.value)
+
+
+def _show_entries(out: Any, quantity: Quantity, model: StatisticalModel) -> None:
+    """A matrix that is wider than the terminal, entry by entry; of a symmetric one the upper triangle."""
+    import sympy as sp
+
+    from symrg.console import show_equation
+
+    names = [sp.pretty(p) for p in model.parameters]
+    symbol = quantity.plain.partition("(")[0]
+    rows, columns = quantity.value.shape
+    for i in range(rows):
+        for j in range(columns):
+            value = quantity.value[i, j]
+            if value == 0 or (rows == columns and j < i):
+                continue
+            where = names[i] if columns == 1 else f"{names[i]} {names[j]}"
+            show_equation(out, f"{symbol}[{where}]", value)
 
 
 def _show_components(out: Any, quantity: Quantity, model: StatisticalModel) -> None:

@@ -114,6 +114,31 @@ def equation(left: str, right: Any, width: int = 100) -> str:
         beside = prettyForm(*form.left(f"{left} = "))
         if beside.width() <= width:
             return str(beside)
+        rows = _rows(printer, right, width - 4) if isinstance(right, sympy.Add) else []
     finally:
         pretty_use_unicode(before)
-    return f"{left} =\n" + "\n".join("    " + line for line in pretty(right, width - 4).splitlines())
+    text = "\n".join(rows) if rows else pretty(right, width - 4)
+    return f"{left} =\n" + "\n".join("    " + line for line in text.splitlines())
+
+
+def fits(left: str, right: Any, width: int) -> bool:
+    """Whether `left = right` has room in lines of `width` characters."""
+    return all(len(line) <= width for line in equation(left, right, 10_000).splitlines())
+
+
+def _rows(printer: TerminalPrinter, total: Any, width: int) -> list[str]:
+    """A sum in rows of as many terms as have room; none where a term alone has not."""
+    groups: list[list[Any]] = []
+    for term in printer._as_ordered_terms(total):
+        if groups and printer._print(sympy.Add(*groups[-1], term, evaluate=False)).width() <= width - 2:
+            groups[-1].append(term)
+        else:
+            groups.append([term])
+    forms = [printer._print(sympy.Add(*group, evaluate=False) if len(group) > 1 else group[0]) for group in groups]
+    if max(form.width() for form in forms) > width - 2:
+        return []
+    lines = []
+    for k, form in enumerate(forms):
+        signed = str(form).splitlines()[form.baseline].lstrip().startswith("-")
+        lines.append(str(form if k == 0 or signed else prettyForm(*form.left("+ "))))
+    return lines

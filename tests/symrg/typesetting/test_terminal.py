@@ -3,7 +3,7 @@
 import pytest
 import sympy as sp
 
-from symrg.typesetting.terminal import equation, pretty
+from symrg.typesetting.terminal import equation, fits, pretty
 
 y, m = sp.symbols("y m", real=True)
 k, s = sp.symbols("k s", positive=True)
@@ -45,3 +45,26 @@ def test_what_is_too_wide_goes_below():
     lines = equation("x", long, width=60).splitlines()
     assert lines[0] == "x ="
     assert all(len(line) <= 60 for line in lines)
+
+
+def test_a_long_sum_is_broken_between_its_terms():
+    total = sp.Add(*[sp.Symbol(f"a_{n}", positive=True) / sp.Symbol(f"b_{n}") for n in range(9)])
+    shown = equation("f", total - sp.loggamma(k), width=40)
+    lines = shown.splitlines()
+    assert lines[0] == "f ="
+    assert max(map(len, lines)) <= 40
+    assert "↪" not in shown
+    starts = [line.strip()[0] for line in lines[1:] if line.strip() and line.strip()[0] in "+-a"]
+    assert "+" in starts
+    assert all(f"a{c}" in shown for c in "₀₁₂₃₄₅₆₇₈")
+
+
+def test_whether_an_equation_has_room():
+    wide = sp.Matrix([[sp.Symbol("x") ** n for n in range(9)]])
+    assert fits("M", wide, 80)
+    assert not fits("M", wide, 30)
+
+
+def test_a_displacement_is_one_letter_behind_another():
+    assert pretty(sp.Symbol("δmu")) == "δμ"
+    assert pretty(sp.Symbol("δp_11")) == "δp₁₁"
