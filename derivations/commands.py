@@ -40,31 +40,33 @@ Examples:
     help="Seconds for verifying one statement.",
 )
 @click.option("--pdf/--no-pdf", default=True, show_default=True, help="Print the page to PDF where a browser is found.")
-@click.option("--json", "as_json", is_flag=True, help="Print the ledger as JSON and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print the ledger as JSON.")
 def reproduce(output: Path, seed: int, seeds: int, budget: float, pdf: bool, as_json: bool) -> None:
     """Derive, verify, solve, train and prune: the talk from its models to a report.
 
     Writes index.html, derivations.tex, ledger.json and certificate.json. Takes a few minutes; nothing is downloaded.
     """
     from derivations.main_job import run
+    from symrg.files import write_atomically
 
-    if as_json:
-        click.echo(run(output, seed=seed, seeds=seeds, budget=budget, pdf=pdf).ledger.to_json())
-        return
+    write_atomically(output / ".begun", "").unlink()  # a folder that can't be written is found out now, not at the end
     with Terminal() as monitor:
         outcome = run(output, seed=seed, seeds=seeds, budget=budget, pdf=pdf, monitor=monitor)
-    monitor.summary(outcome)
+    if as_json:
+        click.echo(outcome.ledger.to_json())
+    else:
+        monitor.summary(outcome)
 
 
 class Terminal:
-    """Shows the stages of the main job as they go, and the summary at the end."""
+    """Shows the stages of the main job as they go, on standard error, and the summary at the end."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         from symrg.console import console
 
-        self._console = console()
+        self._console = console(stderr=True)
         self._bar = Progress(
             TextColumn("  {task.description}"),
             BarColumn(),
@@ -114,12 +116,15 @@ class Terminal:
             sign = VERDICTS[e.status][0]
             row = (e.number, e.name, f"{sign} {e.status}", _witnesses(e), _controls(line))
             table.add_row(*row, style=style.get(e.status))
-        self._console.print()
-        self._console.print(table)
-        self._console.print()
+        from symrg.console import console
+
+        out = console()
+        out.print()
+        out.print(table)
+        out.print()
         for path in outcome.files:
-            self._console.print(f"  {path}", markup=False, soft_wrap=True)
-        self._console.print(f"  {outcome.seconds:.0f} s in all.", markup=False)
+            out.print(f"  {path}", markup=False, soft_wrap=True)
+        out.print(f"  {outcome.seconds:.0f} s in all.", markup=False)
 
 
 def _witnesses(entry: Any) -> str:

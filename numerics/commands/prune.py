@@ -59,8 +59,11 @@ def prune(as_json: bool, output: str | None, figures: str | None, **options: Any
     rules = tuple(options["rule"]) or ("fisher", "magnitude", "random")
     if options["fit"] and not options["shells"]:
         raise InvalidEstimator("--fit needs --shells: it fits the states that shells leave")
-    network, inputs, test, layers = _trained(options, quiet=as_json)
-    rows, cuts = _cut(network, inputs, test, layers, rules, options)
+    from symrg.console import console
+
+    network, inputs, test, layers = _trained(options)
+    with console(stderr=True).status("Removing weights and measuring errors ..."):
+        rows, cuts = _cut(network, inputs, test, layers, rules, options)
     if output is not None:
         _save(output, cuts)
     if figures is not None:
@@ -76,7 +79,7 @@ def prune(as_json: bool, output: str | None, figures: str | None, **options: Any
     _show(rows, output, figures)
 
 
-def _trained(options: dict[str, Any], quiet: bool) -> tuple[Any, Any, Any, tuple[str, ...]]:
+def _trained(options: dict[str, Any]) -> tuple[Any, Any, Any, tuple[str, ...]]:
     from numerics import autoencoder, mnist
     from numerics.pruning.experiments import SETTINGS, choose_layers
 
@@ -84,22 +87,20 @@ def _trained(options: dict[str, Any], quiet: bool) -> tuple[Any, Any, Any, tuple
     training, testing = digits.split(options["test"], options["seed"])
     inputs = training.inputs()
     make = {"talk": autoencoder.train_talk_network, "sigmoid": autoencoder.train_sigmoid_network}[options["network"]]
-    if quiet:
-        result = make(inputs, seed=options["seed"], steps=options["steps"], checkpoint=options["checkpoint"])
-    else:
-        from rich.progress import Progress
+    from rich.progress import Progress
 
-        from symrg.console import console
+    from symrg.console import console
 
-        with Progress(console=console(stderr=True), transient=True) as bar:
-            task = bar.add_task("training", total=options["steps"])
-            result = make(
-                inputs,
-                seed=options["seed"],
-                steps=options["steps"],
-                checkpoint=options["checkpoint"],
-                progress=lambda done, total, text: bar.update(task, completed=done),
-            )
+    screen = console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("training", total=options["steps"])
+        result = make(
+            inputs,
+            seed=options["seed"],
+            steps=options["steps"],
+            checkpoint=options["checkpoint"],
+            progress=lambda done, total, text: bar.update(task, completed=done),
+        )
     layers = tuple(options["layer"]) or choose_layers(result.network, SETTINGS[options["network"]])
     return result.network, inputs, testing, layers
 
