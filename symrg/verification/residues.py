@@ -13,7 +13,14 @@ import sympy as sp
 from symrg.budget import Budget, Declined
 
 _CLASSES = 72  # cases at most
-_ROUNDING = (sp.floor, sp.ceiling, sp.frac, sp.Mod)
+_V = sp.Dummy("v", positive=True)  # v/(1 + v) runs through the inside of an interval
+
+
+class _Down(sp.Function):
+    """The floor, never evaluated: SymPy 1.14 has floor((6 k + 2)^3/6) = (6 k + 2)^3/6 for a whole k."""
+
+    is_integer = True
+    nargs = 1
 
 
 def zero_in_every_class(residual: sp.Expr, budget: Budget) -> list[str] | None:
@@ -52,13 +59,13 @@ def zero_in_every_class(residual: sp.Expr, budget: Budget) -> list[str] | None:
 
 def _in_floors(expr: sp.Expr) -> sp.Expr:
     """Remainders, fractional parts and ceilings by floors."""
-    new = expr.replace(sp.Mod, lambda p, q: p - q * sp.floor(p / q))
-    new = new.replace(sp.frac, lambda u: u - sp.floor(u))
-    return new.replace(sp.ceiling, lambda u: -sp.floor(-u))
+    new = expr.replace(sp.floor, _Down).replace(sp.Mod, lambda p, q: p - q * _Down(p / q))
+    new = new.replace(sp.frac, lambda u: u - _Down(u))
+    return new.replace(sp.ceiling, lambda u: -_Down(-u))
 
 
 def _rounded(expr: sp.Expr) -> set[sp.Basic]:
-    return set().union(*(f.free_symbols for f in expr.atoms(sp.floor))) if expr.has(sp.floor) else set()
+    return set().union(*(f.free_symbols for f in expr.atoms(_Down))) if expr.has(_Down) else set()
 
 
 def _multiple(s: sp.Basic) -> sp.Dummy:
@@ -68,8 +75,8 @@ def _multiple(s: sp.Basic) -> sp.Dummy:
 def _period(expr: sp.Expr, s: sp.Basic) -> int:
     """A number P such that n = P k + r fixes what the expression rounds or alternates."""
     period = 1
-    for node in expr.atoms(sp.floor):
-        if node.has(s) and not node.has(*(f for f in expr.atoms(sp.floor) if f != node and node.has(f))):
+    for node in expr.atoms(_Down):
+        if node.has(s) and not node.has(*(f for f in expr.atoms(_Down) if f != node and node.has(f))):
             for coefficient in sp.expand(node.args[0]).atoms(sp.Rational):
                 period = int(sp.ilcm(period, coefficient.q))
     for node in expr.atoms(sp.Pow):
@@ -83,7 +90,7 @@ def _period(expr: sp.Expr, s: sp.Basic) -> int:
             period = int(sp.ilcm(period, 2 * rate.q))
     for node in expr.atoms(sp.KroneckerDelta):
         for inner in node.args:
-            for f in inner.atoms(sp.floor):
+            for f in inner.atoms(_Down):
                 period = int(sp.ilcm(period, *(c.q for c in f.args[0].atoms(sp.Rational))))
     return period
 
@@ -95,25 +102,24 @@ def _intervals(expr: sp.Expr, x: sp.Basic) -> list[dict[sp.Basic, sp.Expr]]:
         Declined: a floor of something that isn't linear in x with rational coefficients.
     """
     scale, parts = 1, 1
-    inner = {f: sp.Dummy(integer=True) for f in expr.atoms(sp.floor)}
-    for node in expr.atoms(sp.floor):
+    inner = {f: sp.Dummy(integer=True) for f in expr.atoms(_Down)}
+    for node in expr.atoms(_Down):
         argument = sp.expand(node.args[0].xreplace({f: d for f, d in inner.items() if f != node}))
         slope = argument.coeff(x, 1)
         rest = sp.expand(argument - slope * x)
         shift, others = rest.as_coeff_Add()
         if rest.has(x) or not (slope.is_Rational and shift.is_Rational):
             raise Declined(f"{node} isn't the floor of a linear function")
-        if not others.is_integer and not (node.args[0].has(sp.floor) and slope == 0):
+        if not others.is_integer and not (node.args[0].has(_Down) and slope == 0):
             raise Declined(f"{node} isn't the floor of a linear function")
         for term in sp.Add.make_args(others):
             scale = int(sp.ilcm(scale, term.as_coeff_Mul()[0].q if term != 0 else 1))
         scale = int(sp.ilcm(scale, slope.q))
-    for node in expr.atoms(sp.floor):
+    for node in expr.atoms(_Down):
         argument = sp.expand(node.args[0].xreplace({f: d for f, d in inner.items() if f != node}))
         slope, shift = argument.coeff(x, 1) * scale, argument.subs(x, 0).as_coeff_Add()[0]
         parts = int(sp.ilcm(parts, max(abs(int(slope)), 1) * shift.q))
-    k, v = sp.Dummy(f"k_{x}", integer=True), sp.Dummy("v", positive=True)
-    u = v / (1 + v)  # between 0 and 1
+    k, u = sp.Dummy(f"k_{x}", integer=True), _V / (1 + _V)
     found: list[dict[sp.Basic, sp.Expr]] = []
     for j in range(parts):
         for inside in (sp.Integer(0), u):
@@ -124,7 +130,7 @@ def _intervals(expr: sp.Expr, x: sp.Basic) -> list[dict[sp.Basic, sp.Expr]]:
 def _rounded_off(expr: sp.Expr) -> sp.Expr:
     """Floors of a whole number plus something between two neighbouring ones, from the inside outwards."""
     for _ in range(6):
-        floors = [f for f in expr.atoms(sp.floor) if not f.args[0].has(sp.floor)]
+        floors = [f for f in expr.atoms(_Down) if not f.args[0].has(_Down)]
         if not floors:
             break
         values = {f: _floor_of(sp.expand(f.args[0])) for f in floors}
@@ -140,15 +146,8 @@ def _floor_of(argument: sp.Expr) -> sp.Expr | None:
     rest = sp.together(sp.Add(*(t for t in terms if not t.is_integer)))
     if rest.is_Rational:
         return whole + sp.floor(rest)
-    low = sp.limit(rest, *_ends(rest, 0)) if len(rest.free_symbols) == 1 else None
-    high = sp.limit(rest, *_ends(rest, 1)) if low is not None else None
-    if low is None or high is None or not (low.is_Rational and high.is_Rational):
+    if rest.free_symbols != {_V}:
         return None
-    low, high = sorted((low, high))
-    # the part is monotonic in v and doesn't reach its ends
+    low, high = sorted(sp.limit(rest, _V, end) for end in (0, sp.oo))
+    # the part is linear in v/(1 + v), and doesn't reach its ends
     return whole + sp.floor(low) if high <= sp.floor(low) + 1 else None
-
-
-def _ends(rest: sp.Expr, which: int) -> tuple[sp.Basic, sp.Expr, str]:
-    (v,) = rest.free_symbols
-    return (v, sp.Integer(0), "+") if which == 0 else (v, sp.oo, "-")
