@@ -21,7 +21,7 @@ from numerics.fisher.graph import MODULES, Part, as_block, flowing, is_shape_que
 from numerics.fisher.layers import Convolution, Coupling, Elementwise, Layer, Linear, Reshape, Scale, step
 from symrg.errors import InvalidEstimator, UnsupportedLayer
 
-_ADVICE = 'use method="autograd", which takes any module'
+_ADVICE = 'numerics.fisher.diagonal(..., method="autograd") takes any module'
 
 _SMOOTH = (
     nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus, nn.Softsign, nn.LogSigmoid, nn.Tanhshrink,
@@ -82,7 +82,7 @@ class Chain:
         for layer in self.layers[:-1] if skip else self.layers:
             try:
                 values.append(layer(values[-1]))
-            except (RuntimeError, IndexError, ValueError) as e:
+            except (RuntimeError, IndexError, ValueError, TypeError) as e:
                 raise InvalidEstimator(
                     f"inputs of shape {tuple(x.shape)} do not fit the network: layer {layer.name or '(the only one)'} "
                     f"cannot take values of shape {tuple(values[-1].shape)} ({str(e).splitlines()[0]})"

@@ -20,7 +20,7 @@ from numerics.fisher.columns import PulledMetric, quadratic_diagonal
 from numerics.fisher.distributed import add_up
 from numerics.fisher.layers import Elementwise, Layer, Linear, ParametricLayer, Reshape, Scale, times
 from numerics.fisher.likelihood import Likelihood
-from symrg.errors import InvalidEstimator
+from symrg.errors import InvalidEstimator, UnsupportedLayer
 
 Progress = Callable[[int, int, str], None]
 
@@ -157,14 +157,28 @@ def _is_finite(values: Tensor) -> bool:
 
 
 def _probe(network: nn.Module, inputs: Tensor) -> None:
-    """Pass two samples through the module, so that inputs of a wrong shape are refused in words."""
+    """Pass two samples through the module, together and alone.
+
+    So inputs of a wrong shape, outputs that are no tensor, and samples that mix are refused in words.
+    """
+    pair = torch.cat([inputs[:1], 0.5 * inputs[-1:] + 0.1])
     try:
         with torch.no_grad():
-            network(inputs[:2])
-    except (RuntimeError, IndexError, ValueError) as e:
+            together, alone = network(pair), network(inputs[:1])
+    except (RuntimeError, IndexError, ValueError, TypeError) as e:
         raise InvalidEstimator(
             f"inputs of shape {tuple(inputs.shape)} do not fit the network ({str(e).splitlines()[0]})"
         ) from e
+    if not isinstance(together, Tensor):
+        raise InvalidEstimator(f"the network gives a {type(together).__name__}; expected one tensor of outputs")
+    if together.shape[1:] != alone.shape[1:] or len(together) != 2:
+        raise InvalidEstimator(f"the network gives outputs of shape {tuple(together.shape)} for 2 samples")
+    far = (together[:1] - alone).abs().max() > 1e3 * torch.finfo(alone.dtype).eps * together.abs().max()
+    if bool(far):
+        raise UnsupportedLayer(
+            "the network's outputs for a sample are random or depend on the other samples (dropout or normalisation "
+            "in training mode?): call network.eval()"
+        )
 
 
 def _closed(

@@ -133,6 +133,8 @@ class Likelihood:
         Raises:
             InvalidEstimator: a categorical likelihood over outputs that are not (B, classes).
         """
+        if not isinstance(f, Tensor):
+            raise InvalidEstimator(f"the network gives a {type(f).__name__}; expected one tensor of outputs")
         if self.name == "categorical" and f.dim() != 2:
             raise InvalidEstimator(f"categorical needs outputs of shape (samples, classes), given {tuple(f.shape)}")
         if f.dim() < 2:

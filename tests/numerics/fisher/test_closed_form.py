@@ -185,6 +185,20 @@ def test_parameters_held_fixed_and_views_of_inputs_are_as_good_as_others(name):
     assert all(v.dtype == torch.float32 for v in single.values())
 
 
+@pytest.mark.parametrize(
+    ("network", "text"),
+    [
+        (nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5)), "training mode"),
+        (nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)), "do not fit|training mode"),
+        (nn.LSTM(3, 2), "tuple"),
+        (nn.Linear(4, 3), "do not fit"),
+    ],
+)
+def test_autograd_refuses_what_has_no_metric(network, text):
+    with pytest.raises(SymrgError, match=text):
+        diagonal(network.train(), torch.randn(6, 3), method="autograd")
+
+
 def test_backward_passes_take_frozen_parameters():
     network, x = build("talk")
     wanted = diagonal(network, x)
