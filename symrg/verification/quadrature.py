@@ -16,6 +16,7 @@ from flint import acb, arb, ctx
 from symrg.budget import Declined, check_time, uninterrupted
 from symrg.verification.enclosure import Evaluate, Point, enclose
 from symrg.verification.majorant import Majorant
+from symrg.verification.oscillatory import Oscillation
 
 EVALUATIONS = 30_000  # of the integrand in one piece
 _SPARE = 30  # bits of the working precision that an integral may lose
@@ -111,6 +112,7 @@ class _Pieces:
         self.forms: dict[sp.Expr, sp.Expr] = {}
         self.spreads: dict[tuple[sp.Expr, int], Evaluate] = {}
         self.inversions: dict[int, Evaluate | None] = {}
+        self.oscillations: dict[int, Oscillation | None] = {}
 
     def between(self, point: Point, a: acb | None, b: acb | None, low: sp.Expr, high: sp.Expr) -> acb:
         """The integral from a to b, None for the infinite ends."""
@@ -274,6 +276,12 @@ class _Pieces:
 
     def outward(self, point: Point, end: acb, name: sp.Expr, sign: int) -> acb:
         """From an end to infinity."""
+        oscillation = self.oscillation(sign)
+        if oscillation is not None:
+            try:
+                return self.oscillating(point, oscillation, end, name, sign)
+            except Declined:
+                pass  # it may fall off fast enough
         far = self.form(sign * self.u)
         first = acb((arb(4).max(2 * abs(end.real))).mid())
         knee = sp.Dummy("knee")
@@ -298,6 +306,29 @@ class _Pieces:
             )
         value = self.at(point, self.spread(far, self.u, 1), self.t)
         return near + self.integral(value, first.log(), acb(reach.log())) + rest
+
+    def oscillation(self, sign: int) -> Oscillation | None:
+        """The integrand as oscillating terms, where it is a sum of such."""
+        if sign not in self.oscillations:
+            try:
+                outwards = self.integrand.xreplace({self.variable: sign * self.u})
+                self.oscillations[sign] = Oscillation(outwards, self.u)
+            except (Declined, sp.PolynomialError):
+                self.oscillations[sign] = None
+        return self.oscillations[sign]
+
+    def oscillating(self, point: Point, waves: Oscillation, end: acb, name: sp.Expr, sign: int) -> acb:
+        """From an end to infinity, the path turned where nothing is in the way."""
+        least = abs(end.real).upper().ceil().unique_fmpz()
+        if least is None:
+            raise Declined("the end isn't known")
+        start = waves.reach(point, int(least) + 1)
+        rest = waves.tail(point, start)
+        if not rest.is_finite():
+            raise Declined("the turned tail isn't finite")
+        stop, knee = acb(sign * start), sp.Integer(sign * start)
+        near = self.finite(point, end, stop, name, knee) if sign > 0 else self.finite(point, stop, end, knee, name)
+        return near + rest
 
     def inverted(self, sign: int) -> Evaluate | None:
         """The integrand in u = 1/x for an algebraic one, which may be holomorphic at u = 0."""
