@@ -1,7 +1,7 @@
 """Tails of oscillating integrals, by turning the path of integration (Jordan's lemma).
 
 An integrand that is a sum of R(x) exp(i w x), with R a rational function times a power of x, need not be absolutely
-integrable. Beyond A, where R has no pole in Re z >= A and goes to 0,
+integrable; with a phase in x^m, x^m is the new variable. Beyond A, where R has no pole in Re z >= A and goes to 0,
 
     integral from A to oo of R(x) exp(i w x) dx = i s exp(i w A) integral from 0 to oo of R(A + i s t) exp(-|w| t) dt,
 
@@ -40,6 +40,10 @@ class Oscillation:
         self.t = sp.Dummy("t", positive=True)
         self.a = sp.Dummy("A", positive=True)
         moved = integrand.xreplace({variable: self.x})
+        self.degree = self._degree(moved)
+        if self.degree > 1:  # in x^m, of which the phase is linear
+            root = self.x ** sp.Rational(1, self.degree)
+            moved = moved.xreplace({self.x: root}) * root / (self.degree * self.x)
         waves = [f for f in moved.atoms(sp.sin, sp.cos, sp.exp) if f.has(self.x)]
         names = {f: sp.Dummy() for f in waves}
         polynomial = sp.Poly(moved.xreplace(names), *names.values())
@@ -50,6 +54,16 @@ class Oscillation:
                 frequency, rest = self._split(term)
                 self.parts[frequency] = self.parts.get(frequency, sp.Integer(0)) + coefficient * rest
         self.shapes = {w: self._shape(r) for w, r in self.parts.items() if w != 0}
+
+    def _degree(self, integrand: sp.Expr) -> int:
+        """m where every phase is a multiple of x^m, 1 where there is no such m."""
+        phases = [sp.expand(f.args[0]) for f in integrand.atoms(sp.sin, sp.cos) if f.has(self.x)]
+        powers = {p.as_independent(self.x)[1].as_base_exp() for p in phases}
+        if len(powers) == 1:
+            ((base, degree),) = powers
+            if base == self.x and degree.is_Integer and 2 <= degree <= 6:
+                return int(degree)
+        return 1
 
     def _split(self, term: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
         exponent, rest = sp.Integer(0), sp.Integer(1)
@@ -85,7 +99,7 @@ class Oscillation:
         Raises:
             Declined: a coefficient doesn't go to 0.
         """
-        bound = arb(max(least, 2))
+        bound = arb(max(least, 2)) ** self.degree
         for power, numerator, denominator in self.shapes.values():
             coefficients = [constant_at(c, point) for c in denominator.all_coeffs()]
             if coefficients[0].contains(0):
@@ -98,12 +112,13 @@ class Oscillation:
         far = bound.upper().ceil().unique_fmpz()
         if far is None or far > _FARTHEST:
             raise Declined("the poles lie too far out")
-        return int(far) + 1
+        return sp.integer_nthroot(int(far), self.degree)[0] + 1
 
     def tail(self, point: Point, start: int) -> acb:
         """The integral from `start` to infinity."""
-        exact = {**point.exact, self.a: sp.Integer(start)}
-        here = Point({**point.values, self.a: acb(start)}, exact)
+        begin = start**self.degree
+        exact = {**point.exact, self.a: sp.Integer(begin)}
+        here = Point({**point.values, self.a: acb(begin)}, exact)
         total = acb(0)
         for frequency in self.parts:
             if frequency == 0:
