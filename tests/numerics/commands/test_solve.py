@@ -7,6 +7,7 @@ import sympy as sp
 from click.testing import CliRunner
 
 from numerics.commands.solve import solve
+from numerics.plots import NotDrawable
 from numerics.stated import StatedProblem
 from symrg.errors import FormulaError, InvalidEquation, InvalidFile, InvalidGrid
 
@@ -113,3 +114,58 @@ def test_bad_options_exit_with_two(extra, words):
     shown = run(*LINE, *extra)
     assert shown.exit_code == 2
     assert words in shown.output
+
+
+def with_option(option, value):
+    line = list(LINE)
+    line[line.index(option) + 1] = value
+    return line
+
+
+def test_the_example_is_a_problem(tmp_path):
+    path = tmp_path / "problem.toml"
+    path.write_text(CliRunner().invoke(solve, ["--example"]).stdout, encoding="utf-8")
+    stated = StatedProblem.from_toml(path)
+    x, v = stated.equation().coordinates
+    assert stated.equation().drift[0] == v
+    assert set(stated.parameters) == {s.name for s in stated.equation().parameters}
+    assert (x.name, v.name) == ("x", "v")
+
+
+def test_mistakes_are_found_before_the_work(monkeypatch, tmp_path):
+    monkeypatch.setattr(StatedProblem, "solve", lambda self: pytest.fail("it is solved first"))
+    with pytest.raises(NotDrawable, match=r"\.svg"):
+        CliRunner().invoke(solve, [*LINE, "--plot", str(tmp_path / "density.xyz")], catch_exceptions=False)
+    (tmp_path / "file").write_text("")
+    refused = CliRunner().invoke(solve, [*LINE, "--output", str(tmp_path / "file" / "density.nc")])
+    assert refused.exit_code == 2
+    assert "nothing can be written" in refused.stderr
+    assert CliRunner().invoke(solve, with_option("--cells", "2.5")).exit_code == 2
+
+
+def test_an_unknown_symbol_is_told_where_it_gets_its_number():
+    with pytest.raises(FormulaError, match="--parameter NAME=NUMBER") as raised:
+        CliRunner().invoke(solve, with_option("--drift", "-k*x"), catch_exceptions=False)
+    assert raised.value.position == 1
+
+
+def test_a_mass_that_is_not_one_is_mentioned_apart_from_the_result():
+    doubled = with_option("--initial", "2*exp(-x^2/2)/sqrt(2*pi)")
+    found = CliRunner().invoke(solve, [*doubled, "--json"], catch_exceptions=False)
+    assert json.loads(found.stdout)["rows"][0]["mass"] == pytest.approx(2, abs=1e-3)
+    assert "mass 2" in found.stderr
+    assert CliRunner().invoke(solve, [*LINE, "--json"]).stderr == ""
+
+
+def test_an_interrupt_shows_what_was_reached_and_exits_with_130(monkeypatch):
+    solved = StatedProblem.solve
+
+    def stopped(self):
+        result = solved(self)
+        result.attrs["interrupted"] = "after time 0.5"
+        return result
+
+    monkeypatch.setattr(StatedProblem, "solve", stopped)
+    shown = CliRunner().invoke(solve, LINE, catch_exceptions=False)
+    assert shown.exit_code == 130
+    assert "interrupted after time 0.5" in shown.stdout
