@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 from symrg.errors import SymrgError
+from symrg.optional import missing_package
 
 if TYPE_CHECKING:
     from symrg.derivation import Derivation
@@ -36,6 +37,18 @@ def chapter_names() -> list[str]:
     return [entry.name for entry in entry_points(group=GROUP)]
 
 
+def loaded() -> tuple[dict[str, Chapter], list[NoSuchChapter]]:
+    """The installed chapters by name, and why those that can't be loaded can't."""
+    found: dict[str, Chapter] = {}
+    problems = []
+    for name in chapter_names():
+        try:
+            found[name] = chapter(name)
+        except NoSuchChapter as problem:
+            problems.append(problem)
+    return found, problems
+
+
 def chapter(name: str) -> Chapter:
     """An installed chapter, loaded.
 
@@ -47,5 +60,6 @@ def chapter(name: str) -> Chapter:
             try:
                 return entry.load()
             except ImportError as error:
-                raise NoSuchChapter(f"the chapter {name!r} can't be loaded from {entry.value}: {error}") from error
+                why = missing_package(error) or f"can't be loaded from {entry.value}: {error}"
+                raise NoSuchChapter(f"the chapter {name!r}: {why}") from error
     raise NoSuchChapter(f"no chapter {name!r}; there are {', '.join(chapter_names()) or 'none installed'}")

@@ -151,18 +151,20 @@ def _first_number(found: Any) -> float:
 
 def _equations(number: str) -> list[Any]:
     """The equations of that number in the chapters: the one printed, or those whose range holds it."""
-    from symrg.chapters import chapter, chapter_names
+    from symrg.chapters import loaded
     from symrg.typesetting import Equation
 
     known: list[str] = []
-    for name in chapter_names():
-        found = chapter(name)
+    chapters, problems = loaded()
+    for found in chapters.values():
         numbers = _numbers(found)
         known += numbers
         wanted = [n for n in numbers if _label(n) == number] or [n for n in numbers if _holds(n, number)]
         if wanted:
             printed = {getattr(e, "number", key): e for key, e in found.equations.items()}
             return [Equation(printed[n].latex(), tag=_label(n)) for n in wanted]
+    if problems:
+        raise problems[0]
     plain = sorted({m[0] for n in known if (m := re.match(r"\(?\d+[a-z]?\)?(?:-\(\d+\))?", n))}, key=_order)
     there = ", ".join(plain) or "none installed"
     raise click.BadParameter(f"no equation {number}; there are {there}", param_hint="TARGET")
@@ -181,14 +183,16 @@ def _holds(numbers: str, number: str) -> bool:
 
 def _list(as_json: bool) -> None:
     from symrg import families
-    from symrg.chapters import chapter, chapter_names
+    from symrg.chapters import loaded
 
-    found = {name: chapter(name) for name in chapter_names()}
+    found, problems = loaded()
     chapters = {name: _numbers(found[name]) for name in sorted(found, key=lambda n: _first_number(found[n]))}
     if as_json:
         click.echo(json.dumps({"families": list(families.names()), "chapters": chapters}, indent=2))
-        return
-    click.echo("Families: " + ", ".join(families.names()))
-    for name, numbers in chapters.items():
-        click.echo(f"Chapter {name}: {'; '.join(numbers)}")
-    click.echo("Everything: all")
+    else:
+        click.echo("Families: " + ", ".join(families.names()))
+        for name, numbers in chapters.items():
+            click.echo(f"Chapter {name}: {'; '.join(numbers)}")
+        click.echo("Everything: all")
+    for problem in problems:
+        click.echo(f"Not available: {problem}", err=True)

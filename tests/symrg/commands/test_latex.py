@@ -1,5 +1,6 @@
 """`symrg latex`, with chapters of this test's own."""
 
+import json
 import re
 from types import SimpleNamespace
 
@@ -95,6 +96,23 @@ def test_all_goes_by_the_numbers_of_the_equations(installed, tmp_path):
 def test_a_chapter_that_cannot_be_loaded_says_why():
     with pytest.raises(NoSuchChapter, match="no module x"):
         chapter("broken")
+
+
+def test_a_chapter_that_cannot_be_loaded_hides_no_other(installed):
+    missing = ModuleNotFoundError("No module named 'numpy'", name="numpy")
+    installed[:] = [Entry("broken", missing), Entry("late", LATE)]
+    assert r"\tag{18}" in run("18").stdout
+    with pytest.raises(NoSuchChapter, match=r"needs numpy.*pip install 'symrg\[numerics\]'"):
+        run("19")
+    listed = run("--list", "--json")
+    assert json.loads(listed.stdout)["chapters"] == {"late": ["18"]}
+    assert "Not available: the chapter 'broken'" in listed.stderr
+
+
+def test_what_is_near_is_offered():
+    assert "did you mean normal" in run("normall").stderr
+    assert "did you mean late" in run("latte").stderr
+    assert run("gamma", "--json").exit_code == 2
 
 
 def test_nothing_to_typeset():
