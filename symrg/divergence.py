@@ -73,49 +73,79 @@ def _twins(model: Any) -> dict[sp.Symbol, sp.Symbol]:
 
 
 def _over_twins(model: Any, twin: Mapping[sp.Symbol, sp.Symbol], integrate: Any) -> sp.Expr:
-    """integrate(ln p/p') with p' at the twins; where a kink of p moves, for both orders of the two kinks.
+    """integrate(ln p/p') with p' at the twins; where a kink of p moves, for both orders of the kinks of p and p'.
 
-    A closed form found at one point holds for one order of the kinks only: so the gap is a positive symbol, once
-    added and once subtracted, and the two results are joined by the gap's absolute value or by cases.
+    A closed form found at one point holds for one order of the kinks only: so their gap is a positive symbol, once
+    added and once subtracted, and the two results are joined by the gap's absolute value or by cases. Independent
+    coordinates are taken one by one.
 
     Raises:
-        NoClosedForm: more than one parameter moves kinks, or one does so other than by a shift.
+        NoClosedForm: a density has a moving kink besides others, or one that no parameter shifts.
     """
-    y = set(model.sample)
-    kinks = [
-        node for node in model.log_density.atoms(*_KINKED) if node.free_symbols & y and node.free_symbols & set(twin)
-    ]
-    if not kinks:
+    if not model.log_density.has(*_KINKED):
         return integrate(log_ratio(model, twin))
-    movers = set().union(*(_movers(node, y) for node in kinks)) & set(twin)
-    if len(movers) != 1:
-        names = ", ".join(sorted(p.name for p in movers))
+    parts = model._density.factors()
+    if len(parts) == 1 or not any(_moving_kinks(part, twin) for part in parts):
+        return _over_kinks(parts[0], model.log_density, twin, integrate, len(parts) == 1)
+    constant = model._density.constant_of_factors
+    total = constant - constant.subs(dict(twin), simultaneous=True)
+    for part in parts:
+        total += _over_kinks(part, part.log_density, twin, integrate, True)
+    return total
+
+
+def _moving_kinks(part: Any, twin: Mapping[sp.Symbol, sp.Symbol]) -> bool:
+    return any(k.free_symbols & set(twin) for places in part.kinks().values() for k in places)
+
+
+def _over_kinks(
+    part: Any, log_density: sp.Expr, twin: Mapping[sp.Symbol, sp.Symbol], integrate: Any, alone: bool
+) -> sp.Expr:
+    """The same for one factor of the density."""
+
+    def ratio(other: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
+        return log_density - log_density.subs(dict(other), simultaneous=True)
+
+    places = [sp.factor(k) for axis in part.kinks().values() for k in axis]
+    places += _discrete_kinks(part, twin)
+    places = list(dict.fromkeys(places))
+    moving = [k for k in places if k.free_symbols & set(twin)]
+    if not moving or not alone:
+        return integrate(ratio(twin))
+    if len(places) > 1 or len(part.axes) > 1:
         raise NoClosedForm(
-            f"the kinks {kinks} move with {names or 'a scale'}: only kinks that one parameter shifts are handled"
+            f"the density has kinks at {places}, of which {moving} move with the parameters: the order of several "
+            "kinks of two densities has too many cases; only one kink that moves is handled"
         )
-    (p,) = movers
+    (kink,) = moving
+    shifter = next((q for q in twin if q in kink.free_symbols and sp.diff(kink, q, 2) == 0), None)
+    if shifter is None:
+        raise NoClosedForm(f"the kink {kink} moves with no parameter in a straight line: its inverse is not at hand")
     gap = sp.Dummy("gap", positive=True)
+    there = kink.subs(dict(twin), simultaneous=True)
+    slope = sp.diff(there, twin[shifter])
     sides = []
     for sign in (1, -1):
-        ratio = log_ratio(model, {**twin, p: p + sign * gap})
-        sides.append(integrate(ratio).subs(gap, sign * (twin[p] - p)))
+        moved = sp.factor(twin[shifter] + (kink + sign * gap - there) / slope)
+        found = integrate(ratio({**twin, shifter: moved}))
+        sides.append(found.subs(gap, sign * (there - kink)))
     up, down = sides
-    mirrored = down.subs(twin[p], 2 * p - twin[p], simultaneous=True)
-    if sp.simplify(sp.expand(up - mirrored)) == 0:
-        return up.subs(twin[p], p + sp.Abs(twin[p] - p), simultaneous=True)
-    return sp.Piecewise((up, twin[p] >= p), (down, True))
+    if kink == shifter:
+        q = twin[shifter]
+        mirrored = down.subs(q, 2 * kink - q, simultaneous=True)
+        if sp.simplify(sp.expand(up - mirrored)) == 0:
+            return up.subs(q, kink + sp.Abs(q - kink), simultaneous=True)
+    return sp.Piecewise((up, there >= kink), (down, True))
 
 
-def _movers(node: sp.Expr, y: set[sp.Symbol]) -> set[sp.Symbol]:
-    """Parameters that shift the kinks of a node: those of an argument y - p, up to a factor free of y and p."""
-    found: set[sp.Symbol] = set()
-    for argument in node.args:
-        if not isinstance(argument, sp.Expr):
-            return argument.free_symbols
-        for factor in sp.Mul.make_args(sp.factor(argument)):
-            if factor.free_symbols & y:
-                found |= factor.free_symbols - y
-    return found
+def _discrete_kinks(part: Any, twin: Mapping[sp.Symbol, sp.Symbol]) -> list[sp.Expr]:
+    """Places of kinks on discrete axes that move with a parameter; there the gap takes whole numbers only."""
+    from symrg.expectation.density import kinks_of
+
+    found = [k for axis in part.axes if axis.discrete for k in kinks_of(part.log_density, axis.symbol)]
+    if any(k.free_symbols & set(twin) for k in found):
+        raise NoClosedForm(f"kinks {found} of a discrete sample move with the parameters")
+    return []
 
 
 def _regular(model: Any) -> None:

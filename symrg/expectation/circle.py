@@ -170,10 +170,10 @@ def _of_rational(
         return _residues(rational * factor, x, point)
     ((a, b),) = (p for p in pairs if p is not None and p != (0, 0))
     if b == 0:
-        return _residues(rational * factor, x, point)
+        return _of_cosine(rational * _harmonics_of(factor, x), x, point)
     if a == 0:
         names = {c: -s, s: c}
-        return _residues((rational * _harmonics_of(factor, x)).subs(names, simultaneous=True), x, point)
+        return _of_cosine((rational * _harmonics_of(factor, x)).subs(names, simultaneous=True), x, point)
     return _of_two_harmonics(rational, factor, x, point, (a, b))
 
 
@@ -219,13 +219,48 @@ def _of_two_harmonics(
         if odd:
             continue  # odd in x
         if power not in known:
-            value = _residues(density * c**power, x, place)
+            value = _of_cosine(density * c**power, x, place)
             try:
                 known[power] = rational_in_roots(value)
             except sympy.PolynomialError:
                 known[power] = sympy.factor(value)
         total += sympy.factor(_in_radius(sympy.expand(coefficient * r**4), a, b, r) / r**4) * known[power]
     return total.subs(r, sympy.sqrt(a**2 + b**2))
+
+
+def _of_cosine(function: sympy.Expr, x: sympy.Symbol, point: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
+    """A polynomial in cos x and sin x over a power of k + r cos x, by residues where it is anything else."""
+    c, s = sympy.cos(x), sympy.sin(x)
+    cc, ss = sympy.symbols("c s", cls=sympy.Dummy)
+    above, below = sympy.fraction(sympy.together(function.subs({c: cc, s: ss}, simultaneous=True)))
+    bases = [f.as_base_exp() for f in sympy.Mul.make_args(sympy.factor(below)) if f.has(cc, ss)]
+    if above.has(x) or below.has(x) or len(bases) != 1 or not above.is_polynomial(cc, ss):
+        return _residues(function, x, point)
+    ((base, order),) = bases
+    k, r = sympy.expand(base).coeff(cc, 0), sympy.expand(base).coeff(cc, 1)
+    if not order.is_Integer or sympy.expand(base - k - r * cc) != 0 or not number(k - sympy.Abs(r), point) > 0:
+        return _residues(function, x, point)
+    constant = sympy.cancel(below / base**order)
+    d = sympy.Dummy("d")
+    even = sympy.rem(sympy.expand(above), ss**2 + cc**2 - 1, ss).subs(ss, 0)  # what is odd in sin x integrates to zero
+    total = S.Zero
+    for (power,), coefficient in sympy.Poly(sympy.expand(even.subs(cc, (d - k) / r)), d).terms():
+        total += coefficient * _power_of_one_harmonic(power - int(order), k, r)
+    return total / constant
+
+
+def _power_of_one_harmonic(m: int, k: sympy.Expr, r: sympy.Expr) -> sympy.Expr:
+    """int (k + r cos x)^m dx over a turn, k > |r|: for m < 0 by derivatives of 2 pi/sqrt(k^2 - r^2) in k."""
+    if m >= 0:
+        return sympy.Add(
+            *(
+                sympy.binomial(m, i) * k ** (m - i) * r**i * 2 * sympy.pi * sympy.binomial(i, i // 2) / 2**i
+                for i in range(0, m + 1, 2)
+            )
+        )
+    kk = sympy.Dummy("k", positive=True)
+    slope = sympy.diff(1 / sympy.sqrt(kk**2 - sympy.expand(r**2)), kk, -m - 1)
+    return 2 * sympy.pi * (-1) ** (-m - 1) * slope.subs(kk, k) / sympy.factorial(-m - 1)
 
 
 def _in_radius(e: sympy.Expr, a: sympy.Expr, b: sympy.Expr, r: sympy.Symbol) -> sympy.Expr:

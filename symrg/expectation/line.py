@@ -142,6 +142,11 @@ class LineIntegrator:
             special = None
         if special is not None:
             return special
+        if interval.lower.is_finite and interval.upper.is_finite:
+            try:
+                return sympy.Add(*(t.coefficient * self.terms.log_polynomial(t, x, interval) for t in terms))
+            except Declined:
+                pass
         if shape.exponentials:
             return self._exponential(shape, x, interval, change)
         if shape.logs:

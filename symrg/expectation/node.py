@@ -54,6 +54,10 @@ class Expectation(sympy.Expr):
     def _make(cls, *args: Any) -> Expectation:
         return sympy.Expr.__new__(cls, *args)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is pickled: from its arguments, which `__new__` doesn't take."""
+        return self._make, self.args
+
     @property
     def func(self) -> Any:
         """Rebuilds the node from its arguments."""

@@ -75,6 +75,31 @@ class TermIntegrals:
             return sympy.exp(constant) * masters.exponential_piece(int(n), rate, *interval.key, decays)
         return self.gaussian(t, x, *interval.key)
 
+    def log_polynomial(self, t: Term, x: sympy.Symbol, interval: Interval) -> sympy.Expr:
+        """A polynomial, or one times powers of the logarithm of one linear base, on a finite interval."""
+        logs = [b for b in t.bases if t.log(b)]
+        if len(logs) > 1 or t.exponent.has(x):
+            raise Declined("no polynomial times one logarithm")
+        polynomial = sympy.exp(t.exponent)
+        for base in t.bases:
+            n = t.power(base)
+            if not (n.is_Integer and n >= 0) or not base.is_polynomial(x):
+                raise Declined("no polynomial")
+            polynomial *= base**n
+        u = sympy.Dummy("u", positive=True)
+        base = logs[0] if logs else x
+        if sympy.degree(base, x) != 1:
+            raise Declined("the logarithm of a base that is not linear")
+        slope, shift = base.coeff(x, 1), base.coeff(x, 0)
+        k = t.log(base)
+        total = S.Zero
+        for (n,), c in sympy.Poly(sympy.expand(polynomial.subs(x, (u - shift) / slope)), u).terms():
+            primitive = power_log_primitive(sympy.Integer(n + 1), k, u)
+            for end, sign in ((interval.upper, 1), (interval.lower, -1)):
+                place = sympy.expand(base.subs(x, end))
+                total += sign * c / slope * (primitive.subs(u, place) if place != 0 else S.Zero)
+        return total
+
     def log_over_quadratic(self, terms: list[Term], x: sympy.Symbol) -> sympy.Expr | None:
         """Logarithms of quadratics over a power of a quadratic, with terms of a single power 1 and no logarithm."""
         total = S.Zero
