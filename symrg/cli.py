@@ -205,6 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     end = given.index("--") if "--" in given else len(given)
     _debug = "--debug" in given[:end]
     given = [a for i, a in enumerate(given) if a != "--debug" or i > end]
+    if given[:1] == ["help"]:  # as other programs have it
+        given = [*given[1:], "--help"]
     sys.exit(_status(given))
 
 

@@ -53,6 +53,11 @@ def test_nothing_on_the_line_shows_the_help():
     assert result.stderr == ""
 
 
+def test_help_as_a_word():
+    assert run("help").stdout == run("--help").stdout
+    assert run("help", "derive").stdout.startswith("Usage: symrg derive")
+
+
 def test_a_reader_who_has_had_enough_is_no_error():
     code = "from symrg.cli import main; main()"
     line = f"{sys.executable} -c '{code}' derive normal --what metric | head -1; echo ${{PIPESTATUS[0]}}"
