@@ -285,7 +285,7 @@ class Row:
     error: float
 
 
-def work_precision(names: list[str], repeat: int) -> list[Row]:
+def work_precision(names: list[str], repeat: int, packages: list[str]) -> list[Row]:
     rows = []
     for name in names:
         print(f"\n{name}: seconds @ L1 error")
@@ -305,7 +305,7 @@ def work_precision(names: list[str], repeat: int) -> list[Row]:
                 rows.append(Row(name, title, n, seconds, error))
                 cells.append(f"{seconds:.2g} @ {error:.1e} ({n})")
             print(f"  {title:38s} {'   '.join(cells)}", flush=True)
-        for title, grids in PACKAGES.items():
+        for title, grids in ((p, PACKAGES[p]) for p in packages):
             cells = []
             for n in grids.get(name, ()):
                 try:
@@ -376,9 +376,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", nargs="*", default=["1d", "2d", "cross", "3d", "sweeps"])
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--packages", nargs="*", default=list(PACKAGES), help="which peers in their own environment")
     parser.add_argument("--json", help="write the rows to this file")
     options = parser.parse_args()
-    rows = work_precision([c for c in options.cases if c in CASES], options.repeat)
+    rows = work_precision([c for c in options.cases if c in CASES], options.repeat, options.packages)
     ratios(rows)
     if "sweeps" in options.cases:
         sweep_speed()

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 
-@njit("float64(float64[::1], float64, int64, boolean)", cache=True)
+@njit("float64(float64[::1], float64, int64, boolean)", cache=True, error_model="numpy")
 def _speed_at(speed, xi, n, ring):
     """Linear interpolation of the face speeds at a position in units of cells."""
     if ring:
@@ -22,7 +22,11 @@ def _speed_at(speed, xi, n, ring):
     return speed[i] + (xi - i) * (speed[i + 1] - speed[i])
 
 
-@njit("void(float64[::1], float64[::1], float64, boolean, float64[::1], float64[::1], float64[::1])", cache=True)
+@njit(
+    "void(float64[::1], float64[::1], float64, boolean, float64[::1], float64[::1], float64[::1])",
+    cache=True,
+    error_model="numpy",
+)
 def advect_line(mass, speed, tau, ring, foot, slope, out):
     """Carry mass along a line by a given velocity field: conservative, positive, third order, for any step.
 
@@ -86,7 +90,9 @@ def advect_line(mass, speed, tau, ring, foot, slope, out):
 
 
 @njit(
-    "void(float64[::1], float64[::1], float64[::1], int64[::1], int64[::1], boolean, float64, float64[::1])", cache=True
+    "void(float64[::1], float64[::1], float64[::1], int64[::1], int64[::1], boolean, float64, float64[::1])",
+    cache=True,
+    error_model="numpy",
 )
 def advect(mass, speed, first, order, starts, ring, tau, out):
     """`advect_line` along every chain; `speed` is that of upper faces, `first` that of the first lower face."""

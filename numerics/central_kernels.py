@@ -18,6 +18,7 @@ CENTRE = -205.0 / 72.0
 @njit(
     "void(float64[::1], float64[::1], float64[::1], int64, int64, int64, float64, boolean, float64[::1])",
     cache=True,
+    error_model="numpy",
     fastmath=True,
 )
 def add_differences(first, second, weight, outer, n, inner, h, both, out):
@@ -47,27 +48,27 @@ def add_differences(first, second, weight, outer, n, inner, h, both, out):
                 for i in range(4):
                     g[i] = g[n + i]
                     g[n + 4 + i] = g[4 + i]
+                target = out[base : base + n]
                 for i in range(n):
-                    j = i + 4
-                    out[base + i] += (
-                        a1 * (f[j + 1] - f[j - 1])
-                        + a2 * (f[j + 2] - f[j - 2])
-                        + a3 * (f[j + 3] - f[j - 3])
-                        + a4 * (f[j + 4] - f[j - 4])
-                        + c0 * g[j]
-                        + c1 * (g[j + 1] + g[j - 1])
-                        + c2 * (g[j + 2] + g[j - 2])
-                        + c3 * (g[j + 3] + g[j - 3])
-                        + c4 * (g[j + 4] + g[j - 4])
+                    target[i] += (
+                        a1 * (f[i + 5] - f[i + 3])
+                        + a2 * (f[i + 6] - f[i + 2])
+                        + a3 * (f[i + 7] - f[i + 1])
+                        + a4 * (f[i + 8] - f[i])
+                        + c0 * g[i + 4]
+                        + c1 * (g[i + 5] + g[i + 3])
+                        + c2 * (g[i + 6] + g[i + 2])
+                        + c3 * (g[i + 7] + g[i + 1])
+                        + c4 * (g[i + 8] + g[i])
                     )
             else:
+                target = out[base : base + n]
                 for i in range(n):
-                    j = i + 4
-                    out[base + i] += (
-                        a1 * (f[j + 1] - f[j - 1])
-                        + a2 * (f[j + 2] - f[j - 2])
-                        + a3 * (f[j + 3] - f[j - 3])
-                        + a4 * (f[j + 4] - f[j - 4])
+                    target[i] += (
+                        a1 * (f[i + 5] - f[i + 3])
+                        + a2 * (f[i + 6] - f[i + 2])
+                        + a3 * (f[i + 7] - f[i + 1])
+                        + a4 * (f[i + 8] - f[i])
                     )
         return
     for o in range(outer):
@@ -82,33 +83,45 @@ def add_differences(first, second, weight, outer, n, inner, h, both, out):
             m3 = base + ((i - 3) % n) * inner
             m4 = base + ((i - 4) % n) * inner
             z = base + i * inner
+            row = out[z : z + inner]
+            f1, f2, f3, f4 = (
+                first[p1 : p1 + inner],
+                first[p2 : p2 + inner],
+                first[p3 : p3 + inner],
+                first[p4 : p4 + inner],
+            )
+            b1, b2, b3, b4 = (
+                first[m1 : m1 + inner],
+                first[m2 : m2 + inner],
+                first[m3 : m3 + inner],
+                first[m4 : m4 + inner],
+            )
             if both:
+                g0 = second[z : z + inner]
+                g1, g2 = second[p1 : p1 + inner], second[p2 : p2 + inner]
+                g3, g4 = second[p3 : p3 + inner], second[p4 : p4 + inner]
+                h1, h2 = second[m1 : m1 + inner], second[m2 : m2 + inner]
+                h3, h4 = second[m3 : m3 + inner], second[m4 : m4 + inner]
                 for c in range(inner):
-                    out[z + c] += (
-                        a1 * (first[p1 + c] - first[m1 + c])
-                        + a2 * (first[p2 + c] - first[m2 + c])
-                        + a3 * (first[p3 + c] - first[m3 + c])
-                        + a4 * (first[p4 + c] - first[m4 + c])
-                        + c0 * second[z + c]
-                        + c1 * (second[p1 + c] + second[m1 + c])
-                        + c2 * (second[p2 + c] + second[m2 + c])
-                        + c3 * (second[p3 + c] + second[m3 + c])
-                        + c4 * (second[p4 + c] + second[m4 + c])
+                    row[c] += a1 * (f1[c] - b1[c]) + a2 * (f2[c] - b2[c]) + a3 * (f3[c] - b3[c]) + a4 * (f4[c] - b4[c])
+                for c in range(inner):
+                    row[c] += (
+                        c0 * g0[c]
+                        + c1 * (g1[c] + h1[c])
+                        + c2 * (g2[c] + h2[c])
+                        + c3 * (g3[c] + h3[c])
+                        + c4 * (g4[c] + h4[c])
                     )
             else:
                 for c in range(inner):
-                    out[z + c] += (
-                        a1 * (first[p1 + c] - first[m1 + c])
-                        + a2 * (first[p2 + c] - first[m2 + c])
-                        + a3 * (first[p3 + c] - first[m3 + c])
-                        + a4 * (first[p4 + c] - first[m4 + c])
-                    )
+                    row[c] += a1 * (f1[c] - b1[c]) + a2 * (f2[c] - b2[c]) + a3 * (f3[c] - b3[c]) + a4 * (f4[c] - b4[c])
 
 
 @njit(
     "void(float64[::1], float64[:, ::1], float64[:, ::1], boolean[::1], int64[::1], float64[::1], float64[:, ::1],"
     "float64[::1], float64[::1])",
     cache=True,
+    error_model="numpy",
     fastmath=True,
 )
 def apply_central(p, drift, diffusion, crossed, shape, spacing, flux, product, out):
@@ -144,6 +157,7 @@ def apply_central(p, drift, diffusion, crossed, shape, spacing, flux, product, o
     "int64(float64[::1], float64[:, ::1], float64[:, ::1], boolean[::1], int64[::1], float64[::1], float64, float64,"
     "float64, float64[::1], float64[::1])",
     cache=True,
+    error_model="numpy",
     fastmath=True,
 )
 def chebyshev_exponential(p, drift, diffusion, crossed, shape, spacing, step, radius, tolerance, peak, out):

@@ -1,6 +1,6 @@
 """Chebyshev expansion of the exponential of a positive generator that is not a sum over the axes.
 
-    exp(tau L) = sum_k' 2 exp(-z) I_k(z) T_k(1 + 2 L / R),  z = tau R / 2,
+    exp(tau L) = so_fark' 2 exp(-z) I_k(z) T_k(1 + 2 L / R),  z = tau R / 2,
 
 with R twice the largest rate of leaving a cell, so that the spectrum lies in [-R, 0] where the generator is in detailed
 balance (Gershgorin). A current widens it along the imaginary axis; the expansion is then cut into shorter ones, and
@@ -36,7 +36,7 @@ class Expansion:
     """A generator, times 2 / radius, in the form that its expansion wants.
 
     Attributes:
-        offsets: of the diagonals: out[i] = sum_d values[d, i] m[i + offsets[d]]; none where the matrix goes by rows.
+        offsets: of the diagonals: out[i] = so_fard values[d, i] m[i + offsets[d]]; none where the matrix goes by rows.
         values: on the diagonals.
         starts: where each row starts in `columns` and `entries`.
         columns: of the entries.
@@ -155,6 +155,7 @@ def expand(
     "int64(float64[::1], int64[::1], float64[:, ::1], int64[::1], int32[::1], float64[::1], float64, float64,"
     "float64[::1], float64[::1])",
     cache=True,
+    error_model="numpy",
     fastmath=True,
     nogil=True,
 )
@@ -205,22 +206,42 @@ def chebyshev(mass, offsets, values, starts, columns, entries, z, small, peak, o
             size = min(block, n - low)
             for i in range(size):
                 product[i] = 0.0
-            for d in range(count):
+            d = 0
+            while d < count:
+                # three neighbouring diagonals at a time where they lie on the grid: they read the same of `current`
                 shift = low + offsets[d]
+                if d + 2 < count and shift >= 0 and low + offsets[d + 2] + size <= n:
+                    a, b, c = (
+                        values[d, low : low + size],
+                        values[d + 1, low : low + size],
+                        values[d + 2, low : low + size],
+                    )
+                    x = current[shift : shift + size]
+                    y = current[low + offsets[d + 1] : low + offsets[d + 1] + size]
+                    z_ = current[low + offsets[d + 2] : low + offsets[d + 2] + size]
+                    for i in range(size):
+                        product[i] += a[i] * x[i] + b[i] * y[i] + c[i] * z_[i]
+                    d += 3
+                    continue
                 begin = max(0, -shift)
-                end = min(size, n - shift)
-                for i in range(begin, end):
-                    product[i] += values[d, low + i] * current[shift + i]
+                end = max(min(size, n - shift), begin)
+                a = values[d, low + begin : low + end]
+                x = current[shift + begin : shift + end]
+                target = product[begin:end]
+                for i in range(end - begin):
+                    target[i] += a[i] * x[i]
+                d += 1
             if count == 0:
                 for i in range(size):
                     total = 0.0
                     for e in range(starts[low + i], starts[low + i + 1]):
                         total += entries[e] * current[columns[e]]
                     product[i] = total
+            here, old, so_far = current[low : low + size], before[low : low + size], out[low : low + size]
             for i in range(size):
-                new = first * (current[low + i] + product[i]) - before[low + i]
-                before[low + i] = new
-                out[low + i] += weight * new
+                new = first * (here[i] + product[i]) - old[i]
+                old[i] = new
+                so_far[i] += weight * new
                 term += abs(new)
         before, current = current, before
         term *= weight

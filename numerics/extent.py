@@ -96,6 +96,8 @@ def refuse_escape(grid: Grid, density: np.ndarray, time: float, tolerance: float
     Raises:
         InvalidGrid: it has.
     """
+    if not any(any(a.infinite) for a in grid.axes):
+        return
     share, axis = edge_share(grid, density)
     if axis is not None and share > max(tolerance, RAN_OFF):
         raise InvalidGrid(

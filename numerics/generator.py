@@ -187,6 +187,11 @@ class Generator:
         return found
 
     @cached_property
+    def most_numerical(self) -> float:
+        """The largest numerical diffusion relative to the physical one on the whole grid."""
+        return max((float(excess.max()) for excess, _ in self.numerical), default=0.0)
+
+    @cached_property
     def fastest(self) -> float:
         """The largest rate at which a cell loses mass along one direction."""
         return max(float(np.max(d.forward) + np.max(d.backward) + np.max(d.loss)) for d in self.directions)

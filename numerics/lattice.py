@@ -23,7 +23,7 @@ _ATTEMPTS = 10
 _SIGNATURE = "void(float64[:, ::1], int64[:, :, ::1], float64[:, ::1], float64[::1])"
 
 
-@njit(_SIGNATURE, cache=True)
+@njit(_SIGNATURE, cache=True, error_model="numpy")
 def decompose_plane(diffusion, directions, weights, kept):
     """Directions and weights at N points, from D^11, D^12, D^22; `kept` is the share of D^12 that they represent."""
     e = np.empty((3, 2), np.int64)
@@ -63,7 +63,7 @@ def decompose_plane(diffusion, directions, weights, kept):
             weights[k, i] = max(-dot, 0.0)
 
 
-@njit(_SIGNATURE, cache=True)
+@njit(_SIGNATURE, cache=True, error_model="numpy")
 def decompose_space(diffusion, directions, weights, kept):
     """The same in three dimensions; diffusion holds D^11, D^12, D^13, D^22, D^23, D^33."""
     D = np.empty((3, 3))

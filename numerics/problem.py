@@ -248,6 +248,9 @@ def times_of(times: Any, start: Any) -> tuple[np.ndarray, float]:
     Raises:
         InvalidGrid: not finite, not increasing, or before the start.
     """
+    plain = type(times) in (list, tuple) and len(times) == 1 and type(times[0]) is float and type(start) is float
+    if plain and math.inf > times[0] >= start > -math.inf:
+        return np.array(times), start  # nothing to mend
     try:
         first = float(start)
         wanted = np.atleast_1d(np.asarray([float(t) for t in np.atleast_1d(np.asarray(times, dtype=object))]))

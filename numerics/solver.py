@@ -15,7 +15,7 @@ from numerics.extent import REACH, refuse_escape, settled
 from numerics.generator import neighbour
 from numerics.grid import Grid, Spread
 from numerics.initial import project
-from numerics.problem import Problem, axis_coordinates, make_problem, refuse_coarse_mesh, rough_shape, times_of
+from numerics.problem import COARSE, Problem, axis_coordinates, make_problem, refuse_coarse_mesh, rough_shape, times_of
 from numerics.progress import Progress
 from numerics.stepping import THREADS, Record, adaptive, exponential, magnus_step, strang_step
 from symrg.errors import InvalidGrid, SolverFailure
@@ -187,7 +187,7 @@ def _collected(problem: Problem, density, wanted, first, tolerance, evolve, prog
             for state in evolve(problem, density, wanted, first, tolerance, bar, attributes):
                 refuse_escape(grid, state, float(wanted[len(states)]), tolerance)
                 states.append(state)
-                masses.append(float((state * grid.volumes).sum()))
+                masses.append(float(np.vdot(state, grid.volumes)))
         except KeyboardInterrupt:
             wanted = wanted[: len(states)]
             if bar.latest is not None and (not states or bar.latest[0] > wanted[-1]):
@@ -244,7 +244,9 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
     mass = density * grid.volumes
     generator = problem.generator(first)
     span = float(wanted[-1]) - first
-    excess = 0.0 if rough else refuse_coarse_mesh(generator, mass, f"at time {first:g}", span)
+    excess = 0.0
+    if not rough and (generator.most_numerical > COARSE or generator.dropped is not None):
+        excess = refuse_coarse_mesh(generator, mass, f"at time {first:g}", span)
     record = Record()
     scale = float(mass.sum())
     total = scale if generator.closed else None

@@ -11,6 +11,7 @@ from numba import njit
     "void(float64[:, :, ::1], float64[::1], float64[::1], float64[::1], float64, complex128[::1], complex128[::1],"
     "int64, int64, float64[:, :, ::1])",
     cache=True,
+    error_model="numpy",
     fastmath=True,
     nogil=True,
 )
@@ -108,6 +109,7 @@ def exponential_lines(mass, forward, backward, loss, tau, poles, residues, first
 @njit(
     "void(float64[::1], float64[::1], float64[::1], float64[::1], int64[::1], int64[::1], int64, float64,float64[::1])",
     cache=True,
+    error_model="numpy",
     fastmath=True,
     nogil=True,
 )
@@ -118,6 +120,7 @@ def cayley_lines(mass, forward, backward, loss, begins, lengths, stride, tau, ou
     Rates must be zero on the edges that leave a line.
     """
     lanes = 8
+    tile = 16
     longest = 0
     for c in range(lengths.size):
         longest = max(longest, lengths[c])
@@ -132,20 +135,33 @@ def cayley_lines(mass, forward, backward, loss, begins, lengths, stride, tau, ou
         n = 0
         for b in range(count):
             n = max(n, lengths[first + b])
-        for b in range(lanes):
-            size = lengths[first + b] if b < count else 0
-            at = begins[first + b] if b < count else 0
-            for i in range(size):
-                m[i, b] = mass[at]
-                f[i, b] = h * forward[at]
-                g[i, b] = h * backward[at]
-                x[i, b] = 1.0 + h * loss[at]
-                at += stride
-            for i in range(size, n):
-                m[i, b] = 0.0
-                f[i, b] = 0.0
-                g[i, b] = 0.0
-                x[i, b] = 1.0
+        # tile by tile, so that what is written stays in the first cache
+        for low in range(0, n, tile):
+            for b in range(lanes):
+                size = max(min(lengths[first + b] - low, tile), 0) if b < count else 0
+                fill = min(tile, n - low)
+                if stride == 1:
+                    at = begins[first + b] + low if size > 0 else 0
+                    masses, ahead = mass[at : at + size], forward[at : at + size]
+                    back, lost = backward[at : at + size], loss[at : at + size]
+                    for i in range(size):
+                        m[low + i, b] = masses[i]
+                        f[low + i, b] = h * ahead[i]
+                        g[low + i, b] = h * back[i]
+                        x[low + i, b] = 1.0 + h * lost[i]
+                elif size > 0:
+                    at = begins[first + b] + low * stride
+                    for i in range(size):
+                        m[low + i, b] = mass[at]
+                        f[low + i, b] = h * forward[at]
+                        g[low + i, b] = h * backward[at]
+                        x[low + i, b] = 1.0 + h * loss[at]
+                        at += stride
+                for i in range(size, fill):
+                    m[low + i, b] = 0.0
+                    f[low + i, b] = 0.0
+                    g[low + i, b] = 0.0
+                    x[low + i, b] = 1.0
         for b in range(lanes):
             inverse[0, b] = 1.0 / (x[0, b] + f[0, b])
             x[0, b] = m[0, b]
@@ -160,16 +176,24 @@ def cayley_lines(mass, forward, backward, loss, begins, lengths, stride, tau, ou
         for i in range(n - 2, -1, -1):
             for b in range(lanes):
                 x[i, b] = (x[i, b] + g[i, b] * x[i + 1, b]) * inverse[i, b]
-        for b in range(count):
-            at = begins[first + b]
-            for i in range(lengths[first + b]):
-                out[at] = 2.0 * x[i, b] - m[i, b]
-                at += stride
+        for low in range(0, n, tile):
+            for b in range(count):
+                size = max(min(lengths[first + b] - low, tile), 0)
+                at = begins[first + b] + low * stride
+                if stride == 1:
+                    target = out[at : at + size]
+                    for i in range(size):
+                        target[i] = 2.0 * x[low + i, b] - m[low + i, b]
+                else:
+                    for i in range(size):
+                        out[at] = 2.0 * x[low + i, b] - m[low + i, b]
+                        at += stride
 
 
 @njit(
     "void(float64[::1], float64[::1], float64[::1], float64[::1], int64, int64, int64, int64, float64, float64[::1])",
     cache=True,
+    error_model="numpy",
     fastmath=True,
     nogil=True,
 )
@@ -190,24 +214,33 @@ def cayley_columns(mass, forward, backward, loss, n, inner, first, last, tau, ou
         for begin in range(low, high, lanes):
             width = min(lanes, high - begin)
             at = o * n * inner + begin
+            losses, leaving, state = loss[at : at + width], forward[at : at + width], mass[at : at + width]
+            above, below = inverse[0], x[0]
             for b in range(width):
-                c = at + b
-                inverse[0, b] = 1.0 / (1.0 + h * (loss[c] + forward[c]))
-                x[0, b] = mass[c]
+                above[b] = 1.0 / (1.0 + h * (losses[b] + leaving[b]))
+                below[b] = state[b]
             for i in range(1, n):
                 at += inner
-                last = at - inner
+                before, gained = leaving, backward[at - inner : at - inner + width]
+                leaving, losses = forward[at : at + width], loss[at : at + width]
+                state = mass[at : at + width]
+                last_inverse, last_x, next_inverse, next_x = inverse[i - 1], x[i - 1], inverse[i], x[i]
                 for b in range(width):
-                    gain = h * backward[last + b]
-                    down = h * forward[last + b] * inverse[i - 1, b]
-                    d = 1.0 + h * (loss[at + b] + forward[at + b]) + gain - down * gain
-                    x[i, b] = mass[at + b] + down * x[i - 1, b]
-                    inverse[i, b] = 1.0 / d
+                    gain = h * gained[b]
+                    down = h * before[b] * last_inverse[b]
+                    d = 1.0 + h * (losses[b] + leaving[b]) + gain - down * gain
+                    next_x[b] = state[b] + down * last_x[b]
+                    next_inverse[b] = 1.0 / d
+            target, last_x, last_inverse = out[at : at + width], x[n - 1], inverse[n - 1]
+            state = mass[at : at + width]
             for b in range(width):
-                x[n - 1, b] *= inverse[n - 1, b]
-                out[at + b] = 2.0 * x[n - 1, b] - mass[at + b]
+                last_x[b] *= last_inverse[b]
+                target[b] = 2.0 * last_x[b] - state[b]
             for i in range(n - 2, -1, -1):
                 at -= inner
+                target, state, gains = out[at : at + width], mass[at : at + width], backward[at : at + width]
+                next_x, last_x, last_inverse = x[i + 1], x[i], inverse[i]
                 for b in range(width):
-                    x[i, b] = (x[i, b] + h * backward[at + b] * x[i + 1, b]) * inverse[i, b]
-                    out[at + b] = 2.0 * x[i, b] - mass[at + b]
+                    value = (last_x[b] + h * gains[b] * next_x[b]) * last_inverse[b]
+                    last_x[b] = value
+                    target[b] = 2.0 * value - state[b]

@@ -22,7 +22,11 @@ def bernoulli(w):
     return w / math.expm1(w)
 
 
-@njit("void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])", cache=True)
+@njit(
+    "void(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])",
+    cache=True,
+    error_model="numpy",
+)
 def fitted_rates(peclet, conductance, left, right, forward, backward):
     """Scharfetter-Gummel rates of edges: conductance times Bernoulli functions over the volumes at both ends."""
     for e in range(peclet.size):
@@ -36,6 +40,7 @@ def fitted_rates(peclet, conductance, left, right, forward, backward):
     "void(float64[::1], float64[::1], float64[::1], float64[::1], float64, complex128[::1], complex128[::1],"
     "float64[::1])",
     cache=True,
+    error_model="numpy",
     fastmath=True,
 )
 def exponential_line(mass, forward, backward, loss, tau, poles, residues, out):
@@ -99,6 +104,7 @@ def exponential_line(mass, forward, backward, loss, tau, poles, residues, out):
     "void(float64[::1], float64[::1], float64[::1], float64[::1], float64, complex128[::1], complex128[::1],"
     "float64[::1])",
     cache=True,
+    error_model="numpy",
 )
 def exponential_ring(mass, forward, backward, loss, tau, poles, residues, out):
     """exp(tau L) mass on a ring of three cells or more, by the Sherman-Morrison formula for each pole."""
@@ -140,7 +146,11 @@ def exponential_ring(mass, forward, backward, loss, tau, poles, residues, out):
             out[i] += 2.0 * (residues[p] * (x[i] - factor * q[i])).real
 
 
-@njit("void(float64[::1], float64[::1], float64[::1], float64[::1], float64, boolean, float64[::1])", cache=True)
+@njit(
+    "void(float64[::1], float64[::1], float64[::1], float64[::1], float64, boolean, float64[::1])",
+    cache=True,
+    error_model="numpy",
+)
 def cayley(mass, forward, backward, loss, tau, ring, out):
     """The Crank-Nicolson step (1 - tau L / 2)^-1 (1 + tau L / 2) mass, as 2 (1 - tau L / 2)^-1 mass - mass."""
     n = mass.size
@@ -191,6 +201,7 @@ def cayley(mass, forward, backward, loss, tau, ring, out):
     "void(float64[::1], float64[::1], float64[::1], float64[::1], int64[::1], int64[::1], boolean, float64,"
     "complex128[::1], complex128[::1], float64[::1])",
     cache=True,
+    error_model="numpy",
 )
 def sweep(mass, forward, backward, loss, order, starts, ring, tau, poles, residues, out):
     """One step along every chain: the exponential with the given poles, or Crank-Nicolson where there are none.
