@@ -1,7 +1,8 @@
 """Rigorous sums and products: finite ones term by term, infinite ones with a proven bound on the tail.
 
 The tail of a series is bounded by a geometric one, once the ratio of neighbouring terms is shown to stay below a
-number less than 1; for a rational summand, or a power, it is a combination of Hurwitz zeta and digamma functions.
+number less than 1; for a rational summand, or a power, it is a combination of Hurwitz zeta and digamma functions; for
+one that alternates or turns (see `twisted_sums.py`), of Lerch's functions.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from flint import acb, arb, ctx
 from symrg.budget import Declined, OutOfTime, within
 from symrg.verification.enclosure import Evaluate, Point, enclose
 from symrg.verification.majorant import Majorant
+from symrg.verification.twisted_sums import TwistedTail, partial_fractions
 
 TERMS = 20_000
 _NAN = acb("nan", "nan")
@@ -89,7 +91,7 @@ def _term(point: Point, variable: sp.Symbol, k: int) -> Point:
 
 def _infinite(body: sp.Expr, variable: sp.Symbol, low: sp.Expr) -> Evaluate:
     function, start = enclose(body), enclose(low)
-    tails = [tail for make in (_geometric, _closed) if (tail := _made(make, body, variable)) is not None]
+    tails = [tail for make in (_geometric, _closed, TwistedTail) if (tail := _made(make, body, variable)) is not None]
     if not tails:
         raise Declined(f"no bound on the tail of the sum of {str(body)[:60]}")
 
@@ -176,6 +178,9 @@ def _closed(body: sp.Expr, variable: sp.Symbol) -> Tail | None:
 
 
 def _alternating(rest: sp.Expr, n: sp.Symbol) -> Tail | None:
+    above, below = (sp.Poly(p, n) for p in sp.fraction(rest))
+    if below.degree() <= above.degree():
+        return None  # the terms don't go to 0: pairs of them may cancel, and the sum still diverges
     m = sp.Symbol("m", integer=True)
     pair = sp.cancel(sp.together(rest.subs(n, 2 * m) - rest.subs(n, 2 * m + 1)))
     even = _rational(pair, m)
@@ -216,18 +221,10 @@ def _rational(summand: sp.Expr, n: sp.Symbol) -> Tail | None:
     numerator, denominator = (sp.Poly(p, n) for p in sp.fraction(summand))
     if denominator.degree() - numerator.degree() < 2:
         return None
-    roots = sp.roots(denominator)
-    if sum(roots.values()) != denominator.degree():
+    found = partial_fractions(summand, n)
+    if found is None:
         return None
-    parts: list[tuple[Evaluate, Evaluate, int]] = []
-    for root, order in roots.items():
-        regular = sp.cancel(summand * (n - root) ** order) if order > 1 or root.is_Rational else None
-        for k in range(1, order + 1):
-            if regular is None:
-                coefficient = numerator.as_expr().subs(n, root) / denominator.diff(n).as_expr().subs(n, root)
-            else:
-                coefficient = sp.diff(regular, n, order - k).subs(n, root) / sp.factorial(order - k)
-            parts.append((enclose(coefficient), enclose(root), k))
+    parts = [(enclose(coefficient), enclose(root), order) for coefficient, root, order in found]
 
     def tail(point: Point, k: int) -> acb:
         total = acb(0)
