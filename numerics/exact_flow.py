@@ -213,7 +213,10 @@ class ExactFlow:
         for _ in range(12):
             axes = [np.linspace(a, b, 49) for a, b in zip(low, high)]
             nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
-            weight = self._boltzmann(nodes, scale, 24)[0].reshape([49] * len(axes))
+            with np.errstate(over="ignore", invalid="ignore"):
+                weight = self._boltzmann(nodes, scale, 24)[0].reshape([49] * len(axes))
+            if not np.all(np.isfinite(weight)) or weight.max() == 0:
+                break
             share = weight / weight.max()
             settled = True
             for i, line in enumerate(axes):

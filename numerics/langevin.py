@@ -21,7 +21,7 @@ import sympy as sp
 
 from numerics import langevin_steps
 from numerics.codegen import compile
-from numerics.codegen.compiled import import_lines, kernel_lines
+from numerics.codegen.compiled import RETURNED, import_lines, kernel_lines
 from numerics.codegen.definition import define
 from symrg.drawing import Drawable
 from symrg.errors import InvalidArguments, InvalidEquation, InvalidGrid, SolverFailure
@@ -234,6 +234,8 @@ class _Run:
 
     def _follow(self, begin: np.ndarray, out: np.ndarray, merged: int, low: int, high: int) -> None:
         coefficients = coefficients_of(self.equation)
+        spread = self.equation.diffusion
+        additive = not spread.has(*self.equation.coordinates)
         x = begin[low:high].copy()
         now, done = self.start, 0  # `done` counts steps of the finer clock
         for k, until in enumerate(self.times):
@@ -241,19 +243,14 @@ class _Run:
             if steps:
                 h = (until - now) / (steps // merged)
                 weak = self.scheme == "second-order"
-                failed = langevin_steps.advance(
-                    coefficients,
-                    x,
-                    low,
-                    steps // merged,
-                    done // merged,
-                    merged,
-                    now,
-                    h,
-                    self.theta,
-                    np.uint64(self.seed),
-                    weak,
-                )
+                seed = np.uint64(self.seed)
+                clock = (low, steps // merged, done // merged, merged, now, h)
+                if additive:
+                    failed = langevin_steps.advance_additive(
+                        coefficients, x, *clock, self.theta, seed, weak, not spread.has(self.equation.time)
+                    )
+                else:
+                    failed = langevin_steps.advance(coefficients, x, *clock, self.theta, seed, weak)
                 if failed >= 0:
                     raise SolverFailure(
                         f"before time {until:g} path {low + failed} is not finite, or meets a diffusion that is not "
@@ -282,6 +279,9 @@ def _positions(initial: Any, dimension: int, paths: int) -> np.ndarray:
     return np.tile(given, (int(paths), 1))
 
 
+_WRITTEN_OUT = 160  # coefficients up to which each has its own statement, zeros too
+
+
 @lru_cache(maxsize=64)
 def coefficients_of(equation: FokkerPlanck) -> Any:
     """The compiled function that fills in drift and diffusion (see `langevin_steps.COEFFICIENTS`)."""
@@ -295,6 +295,8 @@ def source_of(equation: FokkerPlanck) -> str:
     """The generated source: drift and diffusion of the equation at one point."""
     n = equation.dimension
     expressions = [*equation.drift, *(equation.diffusion[i, j] for i in range(n) for j in range(i, n))]
+    if len(expressions) > _WRITTEN_OUT:
+        return _sparse_source(equation, expressions)
     arguments = [*equation.coordinates, equation.time, *equation.parameters]
     compiled = compile(expressions, arguments, dtype=float)
     generated = compiled.generated
@@ -307,6 +309,29 @@ def source_of(equation: FokkerPlanck) -> str:
     parts = [
         "\n".join(import_lines(generated)),
         "\n".join(kernel_lines(compiled.parameters, generated)),
+        f"def coefficients(x, t, theta, values):\n{body}",
+    ]
+    return "\n\n\n".join(parts) + "\n"
+
+
+def _sparse_source(equation: FokkerPlanck, expressions: list[Any]) -> str:
+    """As `source_of` for many coordinates: what is zero has no statement, so that the compiler has less to read."""
+    kept = [k for k, e in enumerate(expressions) if e != 0]
+    arguments = [*equation.coordinates, equation.time, *equation.parameters]
+    compiled = compile([expressions[k] for k in kept], arguments, dtype=float)
+    reads = [f"x[{i}]" for i in range(equation.dimension)] + ["t"]
+    reads += [f"theta[{i}]" for i in range(len(equation.parameters))]
+    if len(kept) > RETURNED:
+        call = f"    found = np.empty({len(kept)})\n    kernel({', '.join(reads)}, found)"
+    elif len(kept) == 1:
+        call = f"    found = (kernel({', '.join(reads)}),)"
+    else:
+        call = f"    found = kernel({', '.join(reads)})"
+    body = f"    values[:] = 0.0\n{call}\n    for k in range({len(kept)}):\n        values[PLACES[k]] = found[k]"
+    parts = [
+        "\n".join([*import_lines(compiled.generated), "", "import numpy as np"]),
+        f"PLACES = np.array({kept})",
+        "\n".join(kernel_lines(compiled.parameters, compiled.generated)),
         f"def coefficients(x, t, theta, values):\n{body}",
     ]
     return "\n\n\n".join(parts) + "\n"

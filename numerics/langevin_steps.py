@@ -183,3 +183,78 @@ def advance(coefficients, x, first, steps, done, merged, t, h, theta, seed, weak
             if not good:
                 return p
     return -1
+
+
+@njit(
+    types.int64(
+        types.FunctionType(COEFFICIENTS),
+        types.float64[:, ::1],
+        *(types.int64,) * 4,
+        *(types.float64,) * 2,
+        ROW,
+        types.uint64,
+        types.boolean,
+        types.boolean,
+    ),
+    error_model="numpy",
+    nogil=True,
+    cache=True,
+)
+def advance_additive(coefficients, x, first, steps, done, merged, t, h, theta, seed, weak, frozen):
+    """As `advance`, for a diffusion that does not depend on the position, in any number of coordinates.
+
+    Platen's scheme is then Heun's, with two drifts a step; the noise is factorised once, or once a step where it
+    depends on the time (`frozen` false).
+    """
+    paths, n = x.shape
+    values = np.empty(n + n * (n + 1) // 2)
+    noise = np.empty((n, n))
+    dw, z, drift, kick, place = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    scale = math.sqrt(h / merged)
+    diagonal = False
+    for p in range(paths):
+        row = x[p]
+        for s in range(steps):
+            dw[:] = 0.0
+            for m in range(merged):
+                normals(seed, first + p, (done + s) * merged + m, z)
+                for a in range(n):
+                    dw[a] += scale * z[a]
+            now = t + s * h
+            coefficients(row, now, theta, values)
+            if not frozen or (p == 0 and s == 0):
+                if not factor(values, n, noise):
+                    return p
+                diagonal = True
+                for i in range(n):
+                    for a in range(i):
+                        diagonal = diagonal and noise[i, a] == 0.0
+            for i in range(n):
+                drift[i] = values[i]
+                if diagonal:
+                    kick[i] = noise[i, i] * dw[i]
+                else:
+                    kick[i] = 0.0
+                    for a in range(i + 1):
+                        kick[i] += noise[i, a] * dw[a]
+            if weak:
+                for i in range(n):
+                    place[i] = row[i] + drift[i] * h + kick[i]
+                coefficients(place, now + h, theta, values)
+                for i in range(n):
+                    drift[i] = 0.5 * (drift[i] + values[i])
+                if not frozen:  # the noise of the step's end enters as in `second_order`
+                    for i in range(n):
+                        kick[i] *= 0.5
+                    if not factor(values, n, noise):
+                        return p
+                    for i in range(n):
+                        for a in range(i + 1):
+                            kick[i] += 0.5 * noise[i, a] * dw[a]
+            good = True
+            for i in range(n):
+                row[i] += drift[i] * h + kick[i]
+                good = good and math.isfinite(row[i])
+            if not good:
+                return p
+    return -1
