@@ -8,11 +8,12 @@ coefficient, and waiting times, for which it holds up to order $\tau$.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sympy import Derivative, Expr, Integral, diff, exp, oo, pi, simplify, sqrt, symbols
 
-from derivations.dynamical_bayes import T, normal_data, rate_true, sigma, truth, waiting_times, x
+from derivations.dynamical_bayes import T, flat_waiting_times, normal_data, sigma, truth, x
 from derivations.report.content import Block, Finding, Table
 from derivations.statement import TALK, Statement
 from numerics.evolution_witnesses import GridWitness, PathsWitness
@@ -28,25 +29,29 @@ numbers = ("(21)", "(21), derived")
 tau = symbols("tau", positive=True)
 
 
+@cache
 def normal_predictive() -> Expr:
     """The predictive density of normal data: N(mu_*, sigma^2 (1 + tau))."""
     variance = sigma**2 * (1 + tau)
     return exp(-((x - truth) ** 2) / (2 * variance)) / sqrt(2 * pi * variance)
 
 
+@cache
 def normal_diffusion() -> PredictiveDiffusion:
     """Equation (21) derived for normal data."""
     return dynamical_bayes(normal_data(), truth, T).predictive_diffusion(tau)
 
 
+@cache
 def waiting_diffusion() -> PredictiveDiffusion:
     """Equation (21) derived for waiting times."""
-    return dynamical_bayes(waiting_times(), rate_true, T).predictive_diffusion(tau)
+    return flat_waiting_times().predictive_diffusion(tau)
 
 
+@cache
 def waiting_predictive() -> Expr:
     """The exact predictive density of waiting times under a flat prior."""
-    return dynamical_bayes(waiting_times(), rate_true, T).predictive().subs(T, 1 / tau)
+    return flat_waiting_times().predictive().subs(T, 1 / tau)
 
 
 def _written(found: PredictiveDiffusion, density: Expr) -> Expr:
@@ -152,21 +157,25 @@ def _derived() -> Statement:
     )
 
 
+@cache
 def bridge_of_normal_data() -> Derivation:
     """From the replicator equation (14) to the diffusion equation, for normal data."""
     return dynamical_bayes(normal_data(), truth, T).bridge(tau)
 
 
+@cache
 def bridge_of_waiting_times() -> Derivation:
     """The same for waiting times, with a remainder of order tau."""
-    return dynamical_bayes(waiting_times(), rate_true, T).bridge(tau)
+    return flat_waiting_times().bridge(tau)
 
 
+@cache
 def statements() -> tuple[Statement, ...]:
     """(21) as printed and as derived."""
     return _diffusion(), _derived()
 
 
+@cache
 def derivations() -> tuple[Derivation, ...]:
     """The derivations of this chapter."""
     return bridge_of_normal_data(), bridge_of_waiting_times()

@@ -51,7 +51,7 @@ def reproduce(output: Path, seed: int, seeds: int, budget: float, pdf: bool, as_
 
     write_atomically(output / ".begun", "").unlink()  # a folder that can't be written is found out now, not at the end
     with Terminal() as monitor:
-        outcome = run(output, seed=seed, seeds=seeds, budget=budget, pdf=pdf, monitor=monitor)
+        outcome = run(output, seed=seed, seeds=seeds, budget=budget, pdf=pdf, monitor=monitor, processes=None)
     if as_json:
         click.echo(outcome.ledger.to_json())
     else:

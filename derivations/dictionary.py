@@ -6,6 +6,7 @@ One mode with any kernel carries the rows; two modes and a non-Gaussian inferenc
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sympy import (
@@ -29,12 +30,11 @@ from sympy import (
     symbols,
 )
 
-from derivations.dynamical_bayes import T, rate_true, waiting_times
+from derivations.dynamical_bayes import flat_waiting_times
 from derivations.exact_rg import explicit_right_side
 from derivations.statement import TALK, Statement
 from numerics.evolution_witnesses import GridWitness, PathsWitness
 from numerics.monte_carlo import MonteCarloWitness
-from symrg.bayes import dynamical_bayes
 from symrg.correspondence import BayesianInference, bayesian_inference, renormalisation_flow
 from symrg.derivation import Derivation
 from symrg.erg import PolchinskiFlow, WegnerMorrisFlow, exponential_cutoff, rational_cutoff
@@ -51,16 +51,19 @@ s, pace, variance, tosses, tilt = symbols("s C v n epsilon", positive=True)
 _SLIDE = f"{TALK}, slide 19"
 
 
+@cache
 def polchinski() -> PolchinskiFlow:
     """One mode with any kernel and the cutoff exp(-1/Lambda^2)."""
     return PolchinskiFlow(phi, G, exponential_cutoff(Rational(1), Lambda), Lambda)
 
 
+@cache
 def one_mode() -> BayesianInference:
     """The inference undone by Polchinski's flow of one mode."""
     return bayesian_inference(polchinski(), start, tau)
 
 
+@cache
 def two_modes() -> BayesianInference:
     """The same for two coupled modes."""
     kernel = Matrix([[2, Rational(1, 3)], [Rational(1, 3), 1]])
@@ -87,6 +90,7 @@ def _residual_claim(inference: BayesianInference, mean: Sequence[Expr], name: st
     return Claim(-flow.scale * diff(logarithm, flow.scale), Add(*terms), name=name)
 
 
+@cache
 def frame_derivation() -> Derivation:
     """The drift of the flow cancels in theta = C^-1 phi, and the clock is what is left."""
     inference = one_mode()
@@ -113,6 +117,7 @@ def spread_gained(inference: BayesianInference, since: Expr) -> Expr:
     return Integral((simplify(rate) / Lambda).subs(Lambda, scale), (scale, Lambda, since))
 
 
+@cache
 def logarithmic() -> BayesianInference:
     """The inference undone with the one cutoff whose clock is ln Lambda itself, 1/K = 1 + ln(Lambda_0/Lambda)."""
     cutoff = 1 / (1 + log(start / Lambda))
@@ -240,6 +245,7 @@ def drifting(density: Expr, place: Symbol, metric: Expr, potential: Expr) -> Exp
     )
 
 
+@cache
 def gaussian_case() -> tuple[Expr, Expr, Expr]:
     """(P_s, Phi, C): normal data of mean m and variance v as likelihood; C is the regulator at a frozen scale."""
     spread = variance * (1 - exp(-pace * s / variance))
@@ -248,6 +254,7 @@ def gaussian_case() -> tuple[Expr, Expr, Expr]:
     return density, -((phi - mean) ** 2) / (2 * variance), pace
 
 
+@cache
 def coin_case() -> tuple[Expr, Expr, Expr]:
     """(P_s, Phi, C): n heads and n tails of a coin of bias x as likelihood; C = 1 - x^2 is its inverse Fisher metric."""
     likelihood = (1 - bias**2) ** tosses
@@ -370,7 +377,7 @@ def _relative_entropy() -> Claim:
 
 def _non_gaussian() -> tuple[Claim, ...]:
     """Waiting times: a flow with a regulator that depends on the field, to first order in tau."""
-    found = renormalisation_flow(dynamical_bayes(waiting_times(), rate_true, T), tau, space="observations")
+    found = renormalisation_flow(flat_waiting_times(), tau, space="observations")
     flow = found.flow
     equation = flow.fokker_planck()
     start_density = found.density.subs(flow.scale, 1)
@@ -384,11 +391,13 @@ def _non_gaussian() -> tuple[Claim, ...]:
     )
 
 
+@cache
 def statements() -> tuple[Statement, ...]:
     """The four rows, each as printed and as derived."""
     return (*_scale(), *_metric(), *_potential(), *_scheme())
 
 
+@cache
 def derivations() -> tuple[Derivation, ...]:
     """The derivations of this chapter."""
     return (frame_derivation(),)

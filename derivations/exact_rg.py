@@ -7,6 +7,7 @@ powers of $2\pi$ of momentum space are absorbed in the modes' normalisation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sympy import (
@@ -50,11 +51,13 @@ cutoff = Function("K", positive=True)(Lambda)
 interaction = Function("S", real=True)(phi)
 
 
+@cache
 def one_mode() -> PolchinskiFlow:
     """Any kernel, any cutoff function, any interaction, on one mode."""
     return PolchinskiFlow(phi, G, cutoff, Lambda, interaction)
 
 
+@cache
 def two_modes() -> PolchinskiFlow:
     """Two coupled modes with a rational cutoff and a quartic interaction."""
     kernel = Matrix([[2, Rational(1, 3)], [Rational(1, 3), 1]])
@@ -82,6 +85,7 @@ def printed_right_side(flow: PolchinskiFlow, diffusion: Expr, drift: Expr) -> Ex
     return Add(*terms)
 
 
+@cache
 def flow_derivation() -> Derivation:
     """From the conserved partition function to the Fokker-Planck equation of one mode."""
     flow = one_mode()
@@ -178,6 +182,7 @@ def _conservation() -> Statement:
     )
 
 
+@cache
 def absorbed() -> tuple[Expr, Expr]:
     """(P_Lambda, its integral) of one mode at phi_0 > 0 for Lambda = 1 and absorbed at phi = 0, by reflection."""
     flow = walled()
@@ -187,6 +192,7 @@ def absorbed() -> tuple[Expr, Expr]:
     return density, erf(theta / sqrt(2 * inference.covariance[0]))
 
 
+@cache
 def walled() -> PolchinskiFlow:
     """The flow of one mode, free and with a rational cutoff, for positive fields; G = 1."""
     return PolchinskiFlow(field_above, Integer(1), rational_cutoff()(Rational(1), Lambda), Lambda, Integer(0))
@@ -417,11 +423,13 @@ def _data() -> Statement:
     )
 
 
+@cache
 def statements() -> tuple[Statement, ...]:
     """(4) to (11), with the sentence on the propagator and the corrected flow."""
     return (_weight(), _flow(), _conservation(), _scheme(), _propagator(), _fokker_planck(), _data())
 
 
+@cache
 def derivations() -> tuple[Derivation, ...]:
     """The derivations of this chapter."""
     return (flow_derivation(),)

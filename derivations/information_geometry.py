@@ -201,11 +201,13 @@ def _expansion() -> Statement:
     )
 
 
+@cache
 def statements() -> tuple[Statement, ...]:
     """(1), (2), (3)."""
     return _fisher(), _divergence(), _expansion()
 
 
+@cache
 def derivations() -> tuple[Derivation, ...]:
     """What the library derives for the normal family, step by step."""
     model = normal()

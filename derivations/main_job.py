@@ -6,19 +6,20 @@ Every stage returns what it found as parts of one report; the ledger, the articl
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 from derivations import fisher_pruning
-from derivations.report.builder import chapter, plain_number, source_of
+from derivations.examination import Task, examinations, tasks
+from derivations.report.builder import chapter, source_of
 from derivations.report.content import VERDICTS, Block, Chapter, Entry, Finding, Report, first_sentence, label
 from symrg import __version__
-from symrg.budget import Budget
 from symrg.files import write_atomically
 from symrg.verification import Evidence, Verdict
 from symrg.verification.certificate import certificate
@@ -36,8 +37,6 @@ CHAPTERS = (
     "derivations.renormalisability",
 )
 """Modules whose statements are verified, in the order of the talk."""
-
-_CONTROL = 6.0  # seconds for the negative controls of one statement and its consequences, at most
 
 Extra = Callable[[], tuple[Sequence[Block], Sequence[Finding]]]
 
@@ -93,6 +92,7 @@ def run(
     budget: float = 30.0,
     pdf: bool = False,
     monitor: Monitor | None = None,
+    processes: int | None = 0,
 ) -> Outcome:
     """Do everything and write the report into a folder.
 
@@ -105,6 +105,7 @@ def run(
         budget: seconds for the verification of one statement.
         pdf: print the page to `report.pdf` too, where a browser is installed.
         monitor: is told how the work goes.
+        processes: that verify beside this one, 0 for none; None means two where there are as many processors.
     """
     begin = perf_counter()
     told = monitor or Silence()
@@ -115,13 +116,16 @@ def run(
     proved: list[Verdict] = []
     findings: list[Finding] = []
     modules = [import_module(name) for name in CHAPTERS]
-    for module in modules:
-        part, entries, found, of_module = _verified(module, budget, told)
-        lines += of_module
-        proved += [v for line in of_module for v in (line.verdict, *line.steps)]
-        chapters.append(part)
-        ledger += entries
-        findings += found
+    wanted = {module.__name__: tasks(module, budget) for module in modules}
+    with examinations([t for listed in wanted.values() for t in listed], processes) as begun:
+        for module in modules:
+            examined = {t: begun[t] for t in wanted[module.__name__]}
+            part, entries, found, of_module = _verified(module, examined, told)
+            lines += of_module
+            proved += [v for line in of_module for v in (line.verdict, *line.steps)]
+            chapters.append(part)
+            ledger += entries
+            findings += found
     pruned, entries, found = _pruning(seed, seeds, told)
     chapters.append(pruned)
     ledger += entries
@@ -144,35 +148,22 @@ def run(
 
 
 def _verified(
-    module: ModuleType, budget: float, told: Monitor
+    module: ModuleType, examined: Mapping[Task, Future[Any]], told: Monitor
 ) -> tuple[Chapter, tuple[Entry, ...], list[Finding], list[Line]]:
-    """Verify the statements and the links of the derivations of one chapter."""
+    """A chapter from what was found of its statements and of the links of its derivations."""
     begin = perf_counter()
     told.start(module.title)
-    statements, derivations = module.statements(), module.derivations()
-    total = len(statements) + len(derivations)
-    verdicts: dict[str, Verdict] = {}
-    links: dict[str, tuple[Verdict, ...]] = {}
-    for done, statement in enumerate(statements):
-        told.advance(done, total, f"verifying {statement.number}")
-        verdicts[statement.number] = statement.verify(Budget(budget * (1 + len(statement.instances))))
-    for done, derivation in enumerate(derivations, len(statements)):
-        told.advance(done, total, derivation.title)
-        links[derivation.title] = derivation.verify(Budget(budget * len(derivation.claims)))
     blocks, found = _measured(module, told)
-    lines = {}
-    for done, statement in enumerate(statements):
-        told.advance(done, len(statements), f"false neighbours of {statement.number}")
-        derivation = statement.derivation() if statement.derivation else None
-        lines[statement.number] = Line.of(
-            verdicts[statement.number],
-            _CONTROL,
-            identifier=plain_number(statement.number),
-            title=statement.title,
-            reading=statement.reading,
-            code=module.__name__.replace(".", "/") + ".py",
-            steps=links.get(derivation.title, ()) if derivation is not None else (),
-        )
+    links: dict[str, tuple[Verdict, ...]] = {}
+    lines: dict[str, Line] = {}
+    chains = {s.number: s.derivation().title for s in module.statements() if s.derivation is not None}
+    for done, (task, future) in enumerate(examined.items()):
+        told.advance(done, len(examined), f"{'derivation' if task.kind == 'derivation' else 'verifying'} {task.name}")
+        if task.kind == "derivation":
+            links[task.name] = future.result()
+        else:
+            lines[task.name] = replace(future.result(), steps=links.get(chains.get(task.name, ""), ()))
+    verdicts = {number: line.verdict for number, line in lines.items()}
     part, entries = chapter(module, verdicts, links, blocks, lines)
     checked = [v for chain in links.values() for v in chain]
     held = sum(v.status == "holds" for v in checked)

@@ -7,6 +7,7 @@ diffusion; this chapter finds its equation and compares a numerical solution of 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sympy import (
@@ -221,11 +222,13 @@ def _diffusivity_statement() -> Statement:
     )
 
 
+@cache
 def statements() -> tuple[Statement, ...]:
     """(18), (19), (20), and the sentence on the diffusivity that follows them."""
     return (_definition(), _posterior_statement(), _inverse_time_statement(), _diffusivity_statement())
 
 
+@cache
 def derivations() -> tuple[Derivation, ...]:
     """The derivations of this chapter."""
     return posterior_derivation(), diffusion_derivation()

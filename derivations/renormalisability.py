@@ -7,6 +7,7 @@ The talk's sentence is schematic. Read as "finitely many connected moments are n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sympy import Function, I, Integral, Rational, Symbol, diff, exp, expand, gamma, oo, sqrt, symbols
@@ -115,11 +116,13 @@ def _operators() -> Statement:
     )
 
 
+@cache
 def statements() -> tuple[Statement, ...]:
     """The talk's sentence, and what can be proved about it."""
     return _claimed(), _marcinkiewicz(), _operators()
 
 
+@cache
 def derivations() -> tuple[Derivation, ...]:
     """None: the statements stand by themselves."""
     return ()

@@ -125,7 +125,7 @@ class Statement(Typeset):
 
 def _tried(evidence: Evidence) -> bool:
     """Whether a witness that is undecided did simulate something."""
-    return bool(evidence.checks) or evidence.reason.startswith(("only ", "out of time"))
+    return bool(evidence.checks) or evidence.reason.startswith("only ")
 
 
 def _joined(verdict: Verdict, extra: tuple[Evidence, ...]) -> Verdict:

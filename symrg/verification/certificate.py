@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -199,7 +200,13 @@ def _order(order: tuple[Any, Any, Any], names: dict[sp.Basic, str]) -> dict[str,
     return {"variable": names[variable], "point": tree(point, names), "power": ["rat", str(n.p), str(n.q)]}
 
 
-_MOST_HARD = 4  # recorded points of a claim with integrals or infinite sums, which take long
+_MOST_HARD = 2  # recorded points of a claim with integrals or infinite sums, which take long
+
+
+def _extreme(values: dict[Any, Any]) -> float:
+    """How far from 1 the values of a point are, as powers of ten."""
+    sizes = [abs(complex(sp.N(v, 15))) for v in values.values()]
+    return max((abs(math.log10(size)) if size else 0.0 for size in sizes), default=0.0)
 
 
 def _cases(
@@ -249,4 +256,8 @@ def _points(
         for p in (record or {}).get("points", ())
     ]
     hard = any(side.has(sp.Integral, sp.Sum) for pair in reading.pairs for side in pair)
-    return found[:: max(1, len(found) // _MOST_HARD)][:_MOST_HARD] if hard else found
+    if not hard:
+        return found
+    agreed = (record or {}).get("points", ())
+    order = sorted(range(len(found)), key=lambda k: _extreme(agreed[k]["values"]))
+    return [found[k] for k in order[: _MOST_HARD * len(reading.pairs)]]

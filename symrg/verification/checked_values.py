@@ -177,10 +177,16 @@ class Values:
             ends[1:1] = sorted(m for m in marks if ends[0] < m < ends[1])
             if len(ends) == 2 and all(mpmath.isinf(e) for e in ends):
                 ends.insert(1, mpmath.mpf(0))
-            total, error = mpmath.quad(lambda x: _mp(self.within(variable, _ball(x))(body)), ends, error=True)
-            if error > mpmath.mpf(10) ** -15 * max(1, abs(total)):
+
+            def value(x: Any) -> Any:
+                return _mp(self.within(variable, _ball(x))(body))
+
+            total, error = mpmath.quad(value, ends, error=True)
+            with mpmath.workdps(10):
+                size = mpmath.quad(lambda x: abs(value(x)), ends, maxdegree=4)
+            if error > mpmath.mpf(10) ** -13 * size:
                 raise Unchecked("the quadrature did not converge")
-            return _widened(total, error + abs(total) * mpmath.mpf(10) ** -20)
+            return _widened(total, 10 * error + size * mpmath.mpf(10) ** -18)
 
     def _sum(self, rest: list[Any]) -> acb:
         body, variable, low, high = rest

@@ -162,7 +162,9 @@ class Entry(Typeset):
     def latex(self) -> str:
         """The statement, and its correction where it has one."""
         text = self.verdict.claim.latex()
-        return text if self.verdict.marked is None else text + r" \quad\longrightarrow\quad " + self.verdict.marked
+        correction = self.verdict.correction
+        mended = self.verdict.marked or (None if correction is None else correction.latex())
+        return text if mended is None else text + r" \quad\longrightarrow\quad " + mended
 
     def as_json(self) -> dict[str, Any]:
         """The entry as the schema has it."""
@@ -332,15 +334,18 @@ class Ledger(Typeset):
         return json.dumps(self.as_json(), indent=1, ensure_ascii=False)
 
     def latex(self) -> str:
-        """An array of the claims with their statuses."""
-        rows = []
+        """An array of the claims: printed form and correction, verdict, witnesses, derivation, false neighbours."""
+        heads = ("claim", "statement", "verdict", "witnesses", "derivation", "false neighbours")
+        rows = [" & ".join(rf"\text{{{h}}}" for h in heads) + r" \\ \hline"]
         for e in self.entries:
             statement = e.latex() if isinstance(e, Entry) else e.printed
-            rows.append(rf"\text{{{_plain(e.identifier)}}} & {statement} & \text{{{_status(e)}}}")
-        return "\\begin{array}{lll}\n" + " \\\\\n".join(rows) + "\n\\end{array}"
+            words = (_status(e), ", ".join(_seen(e)), _derived(e), _score(e))
+            cells = [rf"\text{{{_plain(e.identifier)}}}", statement, *(rf"\text{{{_plain(w)}}}" for w in words)]
+            rows.append(" & ".join(cells) + r" \\")
+        return "\\begin{array}{llllll}\n" + "\n".join(rows).removesuffix(r" \\") + "\n\\end{array}"
 
     def table(self, width: int | None = None) -> Any:
-        """A rich table for the terminal."""
+        """A rich table for the terminal: a line for each claim, with its reading, correction and derivation."""
         from rich.table import Table
         from rich.text import Text
 
@@ -349,26 +354,77 @@ class Ledger(Typeset):
         for heading, ratio in (("claim", 2), ("statement", 4), ("verdict", 2), ("witnesses", 3), ("controls", 2)):
             table.add_column(heading, ratio=ratio, overflow="fold")
         for e in self.entries:
-            if isinstance(e, Measured):
-                found = "\n".join(f"{w.witness}: {_sign(w)}" for w in e.witnesses)
-                colour = colours.get(e.status, "cyan")
-                table.add_row(Text(e.identifier), Text(e.title), Text(e.status, colour), Text(found), Text("measured"))
-                continue
-            v = e.verdict
-            witnesses = "\n".join(f"{w.witness}: {_sign(w)}" for w in v.witnesses)
-            statement = Text(str(v.claim).removeprefix(f"{v.claim.name}: ")[:300])
-            if v.correction is not None:
-                statement.append(f"\ncorrected: {str(v.correction).removeprefix(f'{v.claim.name}: ')[:300]}", "yellow")
-            if v.status in ("fails", "undecided", "schematic"):
-                statement.append(f"\n{v.reason[:300]}", "dim")
+            status = _status(e)
+            statement = Text(e.title if isinstance(e, Measured) else _examined(e.verdict.claim))
+            if e.reading:
+                statement.append(f"\nread as: {e.reading[:_LONG]}", "dim")
+            if isinstance(e, Entry):
+                _annotate(statement, e)
             table.add_row(
                 Text(e.identifier),
                 statement,
-                Text(v.status, colours.get(v.status, "cyan")),
-                Text(witnesses),
-                Text(str(e.controls) if e.controls is not None else ""),
+                Text(status, colours.get(status, "cyan")),
+                Text("\n".join(_seen(e))),
+                Text(_score(e)),
             )
         return table
+
+
+_LONG = 300  # characters of a text in the table
+
+
+def _examined(claim: Any) -> str:
+    return str(claim).removeprefix(f"{claim.name}: ")[:_LONG]
+
+
+def _annotate(statement: Any, entry: Entry) -> None:
+    """Correction, reason, derivation and consequences under a statement of the table."""
+    v = entry.verdict
+    if v.correction is not None:
+        statement.append(f"\ncorrected: {_examined(v.correction)}", "yellow")
+    if v.status in ("fails", "undecided", "schematic"):
+        statement.append(f"\n{v.reason[:_LONG]}", "dim")
+    if entry.steps:
+        statement.append(f"\nderivation: {_derived(entry)}", "dim")
+    if entry.consequences:
+        bad = [e for e in entry.consequences if _status(e) not in ("holds", "definition")]
+        found = "".join(f"; {e.identifier}: {_status(e)}" for e in bad)
+        held = len(entry.consequences) - len(bad)
+        statement.append(f"\nconsequences: {held} of {len(entry.consequences)} hold{found}", "red" if bad else "dim")
+
+
+def _seen(entry: Entry | Measured) -> list[str]:
+    """Who looked at a claim and what they found, with the kind of each; at what follows from it where it has none."""
+    seen = entry.witnesses if isinstance(entry, Measured) else entry.verdict.witnesses
+    if isinstance(entry, Entry) and not seen:
+        below = [w for e in entry.consequences for w in e.verdict.witnesses if w.outcome is Outcome.HOLDS]
+        return [f"of consequences: {name}" for name in dict.fromkeys(w.witness for w in below)]
+    lines = [f"{w.witness}: {_sign(w)}" for w in seen]
+    if isinstance(entry, Entry) and entry.verdict.corrected is not None:
+        held = [w.witness for w in entry.verdict.corrected.witnesses if w.outcome is Outcome.HOLDS]
+        lines += [f"correction, {name}: yes" for name in held]
+    return lines
+
+
+def _derived(entry: Entry | Measured) -> str:
+    if isinstance(entry, Measured) or not entry.steps:
+        return ""
+    held = sum(s.status in ("holds", "definition") for s in entry.steps)
+    return f"{held} of {len(entry.steps)} steps hold"
+
+
+def _score(entry: Entry | Measured) -> str:
+    """How the false neighbours of a claim and of what follows from it were taken."""
+    if isinstance(entry, Measured):
+        return "measured"
+    found = entry.all_controls
+    if not found:
+        return ""
+    if len(found) == 1:
+        return str(found[0])
+    different, refused = sum(len(c.different) for c in found), sum(c.refused for c in found)
+    untried = sum(c.untried for c in found)
+    return f"{refused} of {different} refused, with consequences" + (f", {untried} untried" if untried else "")
 
 
 def _status(entry: Entry | Measured) -> str:
