@@ -12,6 +12,8 @@ from typing import Any
 
 import sympy as sp
 
+from symrg.function_names import ELEMENTARY, ERROR_FUNCTIONS
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -77,32 +79,13 @@ def _sphere(n: Any, m: Any, theta: Any, phi: Any, **how: Any) -> Any:
 
 
 _ONE = [
-    "sin",
-    "cos",
-    "tan",
-    "cot",
-    "sec",
-    "csc",
-    "sinh",
-    "cosh",
-    "tanh",
-    "coth",
-    "sech",
-    "csch",
-    "asin",
-    "acos",
-    "atan",
+    *ELEMENTARY,
     "acot",
     "asec",
     "acsc",
-    "asinh",
-    "acosh",
-    "atanh",
     "acoth",
     "sinc",
-    "erf",
-    "erfc",
-    "erfi",
+    *ERROR_FUNCTIONS,
     "erfinv",
     "erfcinv",
     "Ei",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from flint import acb, arb
 
+from symrg.function_names import ENTIRE_OR_MEROMORPHIC
 from symrg.verification.evaluation import NAN, Evaluate
 
 # Where the functions of the vocabulary aren't holomorphic.
@@ -186,28 +187,7 @@ CONSTANTS: dict[str, Evaluate] = {
 _Cut = Callable[..., bool]
 # SymPy's name -> value, and where it isn't holomorphic
 FUNCTIONS: dict[str, tuple[Callable[..., acb], _Cut]] = {
-    **{
-        name: (_plain(name), _nowhere)
-        for name in [
-            "sin",
-            "cos",
-            "tan",
-            "cot",
-            "sec",
-            "csc",
-            "sinh",
-            "cosh",
-            "tanh",
-            "coth",
-            "sech",
-            "csch",
-            "erf",
-            "erfc",
-            "erfi",
-            "gamma",
-            "dirichlet_eta",
-        ]
-    },
+    **{name: (_plain(name), _nowhere) for name in (*ENTIRE_OR_MEROMORPHIC, "gamma", "dirichlet_eta")},
     "sinc": (_plain("sinc"), _nowhere),
     "asin": (_plain("asin"), _outside),
     "acos": (_plain("acos"), _outside),

@@ -17,6 +17,7 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
 from symrg.budget import Budget, Declined, OutOfTime, within
+from symrg.function_names import ELEMENTARY, ERROR_FUNCTIONS
 from symrg.verification.instances import instances
 from symrg.verification.landmarks import landmarks
 from symrg.verification.places import changes_of_form, single_values, vanishes_at
@@ -345,27 +346,8 @@ _NUMBERS: dict[str, Callable[[], Any]] = {
 _SAME = [
     "exp",
     "log",
-    "sin",
-    "cos",
-    "tan",
-    "cot",
-    "sec",
-    "csc",
-    "sinh",
-    "cosh",
-    "tanh",
-    "coth",
-    "sech",
-    "csch",
-    "asin",
-    "acos",
-    "atan",
-    "asinh",
-    "acosh",
-    "atanh",
-    "erf",
-    "erfc",
-    "erfi",
+    *ELEMENTARY,
+    *ERROR_FUNCTIONS,
     "gamma",
     "loggamma",
     "beta",

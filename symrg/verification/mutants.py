@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -17,7 +18,7 @@ from symrg.budget import Budget, Declined
 from symrg.verification.ball import BallWitness
 from symrg.verification.claim import Claim
 from symrg.verification.enclosure import at, enclose
-from symrg.verification.points import Domain, precision
+from symrg.verification.points import Domain, Values, precision
 from symrg.verification.reading import Reading, evaluated, tame
 from symrg.verification.symbolic import SymbolicWitness
 from symrg.verification.witness import Evidence, Outcome, Witness
@@ -48,7 +49,8 @@ class Control:
     Attributes:
         mutant: the changed claim.
         equivalent: whether it says the same as the original.
-        refuted: whether a witness refuted it by a counter-example.
+        refuted: whether a witness refuted it: by a counter-example that proves it, or an order by the growth that
+            the difference shows.
         refused: witnesses that didn't confirm it.
         accepted: witnesses that confirmed it.
     """
@@ -232,6 +234,7 @@ def control(
     limit = Budget.of(budget)
     found = mutants(claim, most)
     chosen = witnesses if witnesses is not None else _confirming(evidence)
+    same = _Sameness(claim)
     results = []
     untried = 0
     for k, mutant in enumerate(found):
@@ -239,14 +242,15 @@ def control(
             untried = len(found) - k
             break
         share = max(limit.remaining / (len(found) - k), 0.02)
-        if _same(claim, mutant.claim):
+        if same.says(mutant.claim):
             results.append(Control(mutant, True))
             continue
         refused: list[str] = []
         accepted: list[str] = []
         reading = Reading.of(mutant.claim)
         outcomes = [(w, w.examine(reading, Budget(share / len(chosen)))) for w in chosen]
-        truly = any(e.outcome is Outcome.REFUTED and e.proof for _, e in outcomes)
+        ordered = claim.order is not None
+        truly = any(e.outcome is Outcome.REFUTED and (e.proof or ordered) for _, e in outcomes)
         loose = claim.relation != "==" or claim.order is not None
         confirmed = any(e.outcome is Outcome.HOLDS for _, e in outcomes)
         if loose and confirmed and not truly and mutant.kind != "relation":
@@ -270,29 +274,42 @@ def _confirming(evidence: tuple[Evidence, ...]) -> tuple[Witness, ...]:
     return tuple(found)
 
 
-def _same(claim: Claim, mutant: Claim) -> bool:
-    """Whether a mutant's sides have the same values as the original's, at points of the domain."""
-    if claim.relation != mutant.relation or claim.order != mutant.order:
-        return False
-    pairs = [
-        (a, b)
-        for (p, q), (r, s) in zip(Reading.of(claim).pairs, Reading.of(mutant).pairs)
-        for a, b in ((p, r), (q, s))
-        if a != b
-    ]
-    differences = [sp.together(evaluated(a) - evaluated(b)) for a, b in pairs]
-    if all(d == 0 for d in differences):
+class _Sameness:
+    """Tells which mutants say the same as a claim, by values at points of its domain, drawn once."""
+
+    def __init__(self, claim: Claim):
+        self.claim = claim
+        self.reading = Reading.of(claim)
+
+    @cached_property
+    def points(self) -> list[Values]:
+        return Domain.of(self.reading, 11).points(8)
+
+    def says(self, mutant: Claim) -> bool:
+        """Whether the mutant's sides have the same values as the original's."""
+        if self.claim.relation != mutant.relation or self.claim.order != mutant.order:
+            return False
+        pairs = [
+            (a, b)
+            for (p, q), (r, s) in zip(self.reading.pairs, Reading.of(mutant).pairs)
+            for a, b in ((p, r), (q, s))
+            if a != b
+        ]
+        combine = sp.expand if self.reading.noncommuting else sp.together
+        differences = [combine(evaluated(a) - evaluated(b)) for a, b in pairs]
+        if all(d == 0 for d in differences):
+            return True
+        if self.reading.noncommuting:
+            return False
+        try:
+            functions = [(enclose(a), enclose(b)) for a, b in pairs]
+        except Declined:
+            return all(sp.simplify(d) == 0 for d in differences)
+        for values in self.points:
+            with precision(256):
+                point = at(values)
+                for f, g in functions:
+                    gap = f(point) - g(point)
+                    if gap.is_finite() and not gap.contains(0):
+                        return False
         return True
-    domain = Domain.of(Reading.of(claim), 11)
-    try:
-        functions = [(enclose(a), enclose(b)) for a, b in pairs]
-    except Declined:
-        return all(sp.simplify(d) == 0 for d in differences)
-    for values in domain.points(8):
-        with precision(256):
-            point = at(values)
-            for f, g in functions:
-                gap = f(point) - g(point)
-                if gap.is_finite() and not gap.contains(0):
-                    return False
-    return True

@@ -17,6 +17,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symrg.budget import Budget, Declined
+from symrg.function_names import ELEMENTARY, ERROR_FUNCTIONS
 from symrg.verification.reading import Reading
 from symrg.verification.witness import Evidence, Outcome, undecided
 
@@ -126,32 +127,7 @@ def _run(program: str, script: str, seconds: float) -> str | None:
 
 
 _NAMES = {
-    **{
-        n: n
-        for n in [
-            "exp",
-            "log",
-            "sin",
-            "cos",
-            "tan",
-            "cot",
-            "sec",
-            "csc",
-            "sinh",
-            "cosh",
-            "tanh",
-            "coth",
-            "sech",
-            "csch",
-            "asin",
-            "acos",
-            "atan",
-            "asinh",
-            "acosh",
-            "atanh",
-        ]
-    },
-    **{n: n for n in ["erf", "erfc", "erfi", "gamma", "beta", "floor", "conjugate"]},
+    **{n: n for n in ("exp", "log", *ELEMENTARY, *ERROR_FUNCTIONS, "gamma", "beta", "floor", "conjugate")},
     "factorial": "factorial",
     "binomial": "binomial",
     "loggamma": "log_gamma",

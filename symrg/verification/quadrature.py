@@ -19,6 +19,7 @@ from symrg.verification.majorant import Majorant
 from symrg.verification.oscillatory import Oscillation
 
 EVALUATIONS = 30_000  # of the integrand in one piece
+_KEPT = 200  # values of one integral
 _SPARE = 30  # bits of the working precision that an integral may lose
 _NAN = acb("nan", "nan")
 _REACH = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 400, 600, 900, 1500, 2500, 5000)
@@ -46,8 +47,20 @@ def enclose_integral(node: sp.Integral) -> Evaluate:
     pieces = _Pieces(function, variable)
     lower = None if low == -sp.oo else enclose(low)
     upper = None if high == sp.oo else enclose(high)
+    free = sorted(node.free_symbols, key=str)
+    known: dict[tuple[object, ...], acb] = {}  # a claim, its mutants and its corrections meet at the same points
 
     def value(point: Point) -> acb:
+        if point.analytic or point.continued or not all(s in point.exact for s in free):
+            return computed(point)
+        key = (ctx.prec, *(point.exact[s] for s in free))
+        if key not in known:
+            if len(known) >= _KEPT:
+                known.clear()
+            known[key] = computed(point)
+        return known[key]
+
+    def computed(point: Point) -> acb:
         a = lower(point) if lower else None
         b = upper(point) if upper else None
         plain = Point(point.values, point.exact)
