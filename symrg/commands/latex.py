@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from symrg.commands.derive import completed_families, family_model
 
 if TYPE_CHECKING:
+    from symrg.model import StatisticalModel
     from symrg.typesetting import Section
 
 _EPILOG = """
@@ -21,6 +22,7 @@ _EPILOG = """
 Examples:
   symrg latex gamma                      a fragment for \\input
   symrg latex gamma --document -o gamma.tex && pdflatex gamma.tex
+  symrg derive --example > model.toml && symrg latex --problem model.toml --document -o model.tex
   symrg latex 14                         an equation of the talk
   symrg latex normal_data --document     a chapter
   symrg latex all -o derivations.tex
@@ -41,8 +43,9 @@ def _completed(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
     "--document/--fragment", default=None, help="A whole article, or what \\input takes (where 'all' is not asked for)."
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@click.option("--problem", type=click.Path(dir_okay=False), help="A model of your own, from a TOML file.")
 @click.option(
-    "--what", metavar="LIST", help="For a family: of score, metric, curvature, kl, entropy, christoffel, expansion."
+    "--what", metavar="LIST", help="For a model: of score, metric, curvature, kl, entropy, christoffel, expansion."
 )
 @click.option(
     "--budget", type=click.FloatRange(min=0, min_open=True), help="Seconds for each quantity of a family (10)."
@@ -53,26 +56,30 @@ def latex(
     target: str | None,
     document: bool | None,
     output: Path | None,
+    problem: str | None,
     what: str | None,
     budget: float | None,
     list_targets: bool,
     as_json: bool,
 ) -> None:
-    """Write LaTeX of a family, an equation, a chapter, or all chapters.
+    """Write LaTeX of a model, an equation, a chapter, or all chapters.
 
-    A document compiles with pdflatex and amsmath, mathtools, booktabs, microtype and hyperref.
+    TARGET is a family known by name, an equation's number, a chapter or 'all'. A document compiles with pdflatex and
+    amsmath, mathtools, booktabs, graphicx, microtype and hyperref.
     """
     if list_targets:
         _list(as_json)
         return
     if as_json:
         raise click.UsageError("--json goes with --list; LaTeX is text for a machine already")
-    if not target:
-        raise click.UsageError("say what: a family, an equation's number, a chapter or 'all'; --list names them")
+    if bool(target) == bool(problem):
+        raise click.UsageError(
+            "say what: a family, an equation's number, a chapter or 'all' (--list names them), or --problem FILE"
+        )
     from symrg.console import console
 
-    with console(stderr=True).status(f"Typesetting {target} ..."):
-        text = _text(target, document, what, budget)
+    with console(stderr=True).status(f"Typesetting {target or problem} ..."):
+        text = _text(target, document, what, budget) if target else _own(str(problem), bool(document), what, budget)
     if output is None:
         click.echo(text)
     else:
@@ -110,19 +117,36 @@ def _text(target: str, document: bool | None, what: str | None, budget: float | 
     return typesetting.document(title, sections) if whole else typesetting.fragment(sections)
 
 
+def _own(problem: str, whole: bool, what: str | None, budget: float | None) -> str:
+    """A model that a file states."""
+    from symrg import typesetting
+    from symrg.problem import Problem
+
+    stated = Problem.from_toml(problem)
+    section = _model_section(stated.title or Path(problem).stem, stated.model(), what, budget)
+    return typesetting.document(section.title, [section]) if whole else typesetting.fragment([section])
+
+
 def _family_section(name: str, what: str | None, budget: float | None) -> Section:
+    title = name.replace("_", " ").replace("-", " ").capitalize()
+    return _model_section(title, family_model(name), what, budget)
+
+
+def _model_section(title: str, model: StatisticalModel, what: str | None, budget: float | None) -> Section:
     from symrg.overview import USUAL, overview
     from symrg.typesetting import Equation, Section
 
-    model = family_model(name)
     wanted = ("score", *USUAL) if what is None else tuple(w.strip() for w in what.split(",") if w.strip())
     blocks: list[Any] = ["The model", Equation(model.latex())]
-    for quantity in overview(model, wanted, budget):
+    found = overview(model, wanted, budget)
+    if all(q.value is None for q in found) and found and found[0].error is not None:
+        raise found[0].error
+    for quantity in found:
         if quantity.value is None:
             blocks.append(f"{quantity.title}: {quantity.short_problem}")
         else:
             blocks += [quantity.title, Equation(quantity.latex())]
-    return Section(name.replace("_", " ").replace("-", " ").capitalize(), tuple(blocks))
+    return Section(title, tuple(blocks))
 
 
 def _chapter_section(found: Any) -> Section:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from symrg import Claim, Derivation, chapters
 from symrg.chapters import NoSuchChapter, chapter
 from symrg.commands.latex import latex
+from symrg.errors import ImproperDensity
 
 x = sp.Symbol("x", real=True)
 
@@ -117,3 +118,24 @@ def test_what_is_near_is_offered():
 
 def test_nothing_to_typeset():
     assert run().exit_code == 2
+
+
+MODEL = """
+title = "Waiting & more"
+log_density = "ln(k_1) - k_1*y"
+sample = "y:positive"
+parameters = "k_1:positive"
+"""
+
+
+def test_a_model_of_ones_own(tmp_path):
+    path = tmp_path / "model.toml"
+    path.write_text(MODEL)
+    fragment = run("--problem", str(path), "--what", "metric").stdout
+    assert fragment.startswith(r"\section{Waiting \& more}")
+    assert r"\mathcal{I}_{ij}(k_{1}) = \begin{pmatrix} \frac{1}{k_{1}^{2}} \end{pmatrix}" in fragment
+    assert run("--problem", str(path), "--what", "metric", "--document").stdout.startswith(r"\documentclass")
+    assert run("gamma", "--problem", str(path)).exit_code == 2
+    path.write_text(MODEL.replace("ln(k_1)", "ln(2*k_1)"))
+    with pytest.raises(ImproperDensity):
+        run("--problem", str(path), "--what", "metric")
