@@ -1,5 +1,8 @@
 """(4)-(11): the verdicts against an independent derivation."""
 
+from itertools import pairwise
+
+import numpy as np
 import pytest
 from sympy import Rational, diff, simplify
 
@@ -49,3 +52,25 @@ def test_corrected_factors_by_hand():
 def test_every_link_of_the_derivations_holds():
     for derivation in chapter.derivations():
         assert [v.status for v in derivation.verify(60)] == ["holds"] * len(derivation.claims)
+
+
+def test_walls_take_probability_and_the_grid_agrees_with_the_closed_form():
+    (table,), (finding,) = chapter.measured()
+    exact, one, two = ([float(row[k]) for row in table.rows] for k in (1, 2, 3))
+    assert all(a > b for a, b in pairwise(exact))
+    assert max(abs(a - b) for a, b in zip(exact, one)) < 2e-4
+    assert all(a < b for a, b in zip(two, one))
+    assert "grid and closed form differ" in finding.answer
+
+
+def test_integrated_out_by_hand():
+    """The closed forms against integration over the field between the scales, at a point, by quadrature."""
+    flow = chapter.PolchinskiFlow(
+        chapter.phi, 2, chapter.rational_cutoff()(Rational(1), chapter.Lambda), chapter.Lambda, 0
+    )
+    found = chapter.periodic_average(flow, (chapter.wave,))
+    at = {chapter.Lambda: Rational(1, 3), chapter.wave: 2, chapter.depth: Rational(1, 2), chapter.phi: Rational(1, 5)}
+    spread = 0.25 - 0.05  # K/G at 1 and at 1/3, K = Lambda^2/(1 + Lambda^2), G = 2
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    values = 1 + 0.5 * np.cos(2 * (0.2 + np.sqrt(spread) * nodes))
+    assert float(found.subs(at)) == pytest.approx(float((weights * values).sum() / np.sqrt(2 * np.pi)), rel=1e-12)
