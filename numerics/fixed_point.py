@@ -110,13 +110,19 @@ def fixed_point(
     Raises:
         InvalidEquation: dimension or number of components without a value, or d outside (2, 4).
         SolverFailure: no fixed point with one relevant direction was found, or the digits were not reached.
+
+    Below d = 3 there are multicritical fixed points too, with more relevant directions: what is returned has one. Where
+    a parabola does not lead to it, it is followed from d = 3.
     """
     rate, d = _numeric(flow, dimension)
     tolerance = 10.0**-digits
     with precision(int(3.33 * digits) + 100):
         fine = 10.0 ** -(digits + 8)
         problem = _Problem(flow, rate, fine)
-        grid, state, unit, reach = _first(problem, d, nodes)
+        found = _first(problem, d, nodes)
+        if found is None:
+            found = _continued(flow, rate, d, max(nodes, 48), fine)
+        grid, state, unit, reach = found
         rows: list[Resolution] = []
         by_nodes = by_reach = math.inf  # changes of the exponents in the last rise of either
         raised = ""
@@ -191,6 +197,15 @@ class _Problem:
             rows.append(row)
         return arb_mat(len(values), 1, values), arb_mat(rows)
 
+    def wilson_fisher(self, grid: Chebyshev, state: arb_mat, d: Rational) -> bool:
+        """Whether the solution has one relevant direction and a minimum away from the origin."""
+        try:
+            spectrum = self.exponents(grid, state, d, self.fine, 12)
+        except SolverFailure:
+            return False
+        slope = grid.first * state
+        return bool(spectrum[0] > 0 > spectrum[1]) and float(slope[0, 0]) < -1e-6
+
     def exponents(self, grid: Chebyshev, state: arb_mat, d: Rational, fine: float, digits: int) -> tuple[Float, ...]:
         """y_1 > y_2 > .., without that of the constant."""
         _, jacobian = self.system(grid, state)
@@ -245,8 +260,11 @@ def _guesses(flow: LocalPotentialFlow, rate: Expr, d: Rational) -> Iterator[tupl
                 yield float(k), float(lam), float(u)
 
 
-def _first(problem: _Problem, d: Rational, nodes: int) -> tuple[Chebyshev, arb_mat, arb, float]:
-    """The fixed point on the first grid: (grid, u, minimum of the guess, reach in units of it)."""
+_Found = tuple[Chebyshev, arb_mat, arb, float]
+
+
+def _first(problem: _Problem, d: Rational, nodes: int) -> _Found | None:
+    """The fixed point on the first grid, from a parabola: (grid, u, minimum of the guess, reach in units of it)."""
     flow = problem.flow
     for kappa, quartic, offset in _guesses(flow, problem.rate, d):
         for reach in (4.0, 3.0, 2.5, 5.0, 6.5):
@@ -257,17 +275,45 @@ def _first(problem: _Problem, d: Rational, nodes: int) -> tuple[Chebyshev, arb_m
                 state = newton(partial(problem.system, grid), start, problem.fine)
                 if state is None:
                     continue
-                try:
-                    spectrum = problem.exponents(grid, state, d, problem.fine, 12)
-                except SolverFailure:
-                    continue
-                slope = grid.first * state
-                if spectrum[0] > 0 > spectrum[1] and float(slope[0, 0]) < 0:
+                if problem.wilson_fisher(grid, state, d):
                     return grid, state, arb(kappa), reach
-    raise SolverFailure(
-        f"no fixed point with one relevant direction was found for N = {flow.components} in d = {d}; "
-        "more nodes at the start may help"
-    )
+    return None
+
+
+def _continued(flow: LocalPotentialFlow, rate: Expr, d: Rational, nodes: int, fine: float) -> _Found:
+    """The fixed point of d = 3 followed in small steps of the dimension, with the length of rho scaled by 1/(d - 2).
+
+    Below d = 3 other, multicritical fixed points split off from the Gaussian one (at d = 3, 8/3, 5/2, ..); the one
+    followed keeps its single relevant direction.
+    """
+    _, u, slope, _ = flow.arguments
+
+    def at(dimension: Rational) -> _Problem:
+        # the dimension enters by the canonical terms -d u + (d - 2) rho u' alone
+        return _Problem(flow, rate + (d - dimension) * (u - RHO * slope), fine)
+
+    now = Rational(3)
+    found = _first(at(now), now, nodes)
+    step = (d - now) / max(1, math.ceil(abs(d - now) * 8))
+    while found is not None and now != d:
+        after = now + step if abs(d - now) > abs(step) else d
+        grid, state, unit, reach = found
+        stretched = unit * arb(float((now - 2) / (after - 2)))
+        problem = at(after)
+        finer = Chebyshev.on(nodes, stretched * arb(reach))
+        settled = newton(partial(problem.system, finer), state, fine) if nodes == grid.nodes else None
+        if settled is not None and problem.wilson_fisher(finer, settled, after):
+            found, now = (finer, settled, stretched, reach), after
+        elif abs(step) > Rational(1, 200):
+            step /= 2
+        else:
+            break
+    if found is None or now != d:
+        raise SolverFailure(
+            f"no fixed point with one relevant direction was found for N = {flow.components} in d = {d}, nor by "
+            f"following it from d = 3 (lost at d = {float(now):.4g}); more nodes at the start may help"
+        )
+    return found
 
 
 def _bent(rho: np.ndarray, kappa: float, quartic: float, offset: float, bend: float) -> np.ndarray:

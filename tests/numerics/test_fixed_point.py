@@ -55,6 +55,17 @@ def test_large_n_is_exact(dimension):
     assert abs(found.minimum - 1 / (float(dimension) - 2)) < 1e-9
 
 
+def test_fixed_point_is_followed_to_dimensions_below_three():
+    """The flows are Legendre transforms of one another, so nu and omega agree; the Gaussian point is not taken."""
+    for dimension in (Rational(5, 2), Rational(27, 10)):
+        one, other = (fixed_point(f(1, Symbol("d")), dimension, digits=5) for f in (litim_flow, polchinski_flow))
+        assert abs(one.nu - other.nu) < 1e-7
+        assert abs(one.omega - other.omega) < 1e-6
+        assert one.nu > 0.7 > 0.6496
+        assert one.slope[0] < -0.2
+    assert abs(fixed_point(litim_flow(1, Rational(27, 10)), digits=5).nu - one.nu) < 1e-7  # a number from the start
+
+
 def test_wrong_coefficient_moves_the_exponents():
     flow = polchinski_flow(1, 3)
     _, _, _, second = flow.arguments
