@@ -312,11 +312,11 @@ def display(text: str, limit: float = LINE_WIDTH) -> str:
     sides = split_relation(text)
     if width(text) <= limit or sides is None:
         text, named = shortened(text, limit)
-        lines = break_lines(text, limit)
+        lines = break_lines(text, limit if not named else limit - 2.5)
         if len(lines) == 1 and not named:
             return lines[0]
         rows = [f"& {lines[0]}", *(rf"& \quad {line}" for line in lines[1:])]
-        return _aligned([*rows, *_written_out(named, limit)])
+        return _aligned([*rows, *_written_out(named, limit - 2.5)])
     return chain(sides[0], [(sides[1], sides[2])], limit)
 
 
@@ -386,7 +386,7 @@ def chain_rows(left: str, steps: Sequence[tuple[str, str]], limit: float = LINE_
         lead = r"\quad " if hang else ""
         rows.append(f"{head} &{lead}{relation} {lines[0]}".strip())
         rows.extend(rf"& {lead}\quad {line}" for line in lines[1:])
-        rows.extend(_written_out(named, limit))
+        rows.extend(_written_out(named, limit - (0.0 if hang else indent)))
     return rows
 
 
@@ -424,8 +424,8 @@ def _wrapped(text: str, limit: float) -> list[str]:
 
 
 def _written_out(named: Sequence[tuple[str, str]], limit: float) -> list[str]:
-    """The rows that say what the names in a matrix stand for."""
-    return [row for name, entry in named for row in chain_rows(name, [("=", entry)], limit)]
+    """The rows that say what the names in a matrix stand for, with right sides of at most `limit` em less the sign."""
+    return [row for name, entry in named for row in chain_rows(name, [("=", entry)], max(limit, 12.0) + width(name))]
 
 
 def _aligned(rows: Sequence[str]) -> str:

@@ -81,6 +81,9 @@ def test_wide_entries_of_a_matrix_are_written_out_below_it():
     assert "a_{12} &=" in display("m = " + latex(matrix))  # m has a meaning already
     vector = display("v = " + latex(sp.Matrix([POLYNOMIAL, 1])))
     assert r"m_{1} &= x^{5}" in vector
+    cases = display("f = " + latex(sp.Piecewise((POLYNOMIAL, x < 1), (2, True))))
+    assert r"f &= \begin{cases} m_{1} & \text{if } x < 1 \\ 2 & \text{otherwise} \end{cases}" in cases
+    assert r"m_{1} &= x^{5}" in cases
     assert display("M = " + latex(sp.eye(2))) == r"M = \begin{pmatrix} 1 & 0 \\ 0 & 1 \end{pmatrix}"
 
 
