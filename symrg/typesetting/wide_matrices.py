@@ -35,7 +35,9 @@ def shortened(text: str, limit: float, beside: str = "") -> tuple[str, list[tupl
         end = _end(text, start, kind)
         if end < 0:
             break
-        matrix, pairs = _with_names(text[start:end], kind, free[0], limit - width(text[:start].rpartition("=")[2]))
+        before = width(text[:start].rpartition("=")[2])
+        room = limit - (before if before < limit / 3 else 0.0)  # what stands further in front goes on a line of its own
+        matrix, pairs = _with_names(text[start:end], kind, free[0], room)
         if pairs:
             free.pop(0)
             named += pairs

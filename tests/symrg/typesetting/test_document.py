@@ -84,6 +84,8 @@ def test_wide_entries_of_a_matrix_are_written_out_below_it():
     cases = display("f = " + latex(sp.Piecewise((POLYNOMIAL, x < 1), (2, True))))
     assert r"f &= \begin{cases} m_{1} & \text{if } x < 1 \\ 2 & \text{otherwise} \end{cases}" in cases
     assert r"m_{1} &= x^{5}" in cases
+    beside = display("f = " + latex(POLYNOMIAL + sp.Piecewise((x, x < 1), (2, True))))
+    assert r"\begin{cases} x &" in beside  # what is short keeps its form in a long sum
     assert display("M = " + latex(sp.eye(2))) == r"M = \begin{pmatrix} 1 & 0 \\ 0 & 1 \end{pmatrix}"
 
 
