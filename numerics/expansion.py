@@ -32,36 +32,18 @@ LONGEST_CALL = 1e9  # products of numbers in one call of the kernel, which nothi
 
 
 @dataclass(frozen=True, eq=False)
-class Expansion:
-    """A generator, times 2 / radius, in the form that its expansion wants.
+class Bounds:
+    """Where the spectrum of a generator lies.
 
     Attributes:
-        offsets: of the diagonals: out[i] = so_fard values[d, i] m[i + offsets[d]]; none where the matrix goes by rows.
-        values: on the diagonals.
-        starts: where each row starts in `columns` and `entries`.
-        columns: of the entries.
-        entries: of the matrix by rows.
-        radius: bound of the spectrum.
+        radius: its extent along the negative axis.
         growth: by how much a term may exceed the one before, as a logarithm, because of the current.
+        leaving: the rate at which each cell is left.
     """
 
-    offsets: np.ndarray
-    values: np.ndarray
-    starts: np.ndarray
-    columns: np.ndarray
-    entries: np.ndarray
     radius: float
     growth: float
-
-    @property
-    def arguments(self) -> tuple[np.ndarray, ...]:
-        """What the kernel takes."""
-        return self.offsets, self.values, self.starts, self.columns, self.entries
-
-    @property
-    def size(self) -> int:
-        """Numbers that one product reads."""
-        return self.values.size + 2 * self.entries.size
+    leaving: np.ndarray
 
     def pieces(self, duration: float) -> int:
         """Into how many expansions the current makes one cut a duration."""
@@ -75,26 +57,75 @@ class Expansion:
         return pieces * min(math.sqrt(2 * z * math.log(1 / SMALL)) + 8, z + 40)
 
 
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """A generator, times 2 / radius, in the form that its expansion wants.
+
+    Attributes:
+        offsets: of the diagonals: out[i] = so_fard values[d, i] m[i + offsets[d]]; none where the matrix goes by rows.
+        values: on the diagonals.
+        starts: where each row starts in `columns` and `entries`.
+        columns: of the entries.
+        entries: of the matrix by rows.
+        bounds: of the spectrum.
+    """
+
+    offsets: np.ndarray
+    values: np.ndarray
+    starts: np.ndarray
+    columns: np.ndarray
+    entries: np.ndarray
+    bounds: Bounds
+
+    @property
+    def arguments(self) -> tuple[np.ndarray, ...]:
+        """What the kernel takes."""
+        return self.offsets, self.values, self.starts, self.columns, self.entries
+
+    @property
+    def size(self) -> int:
+        """Numbers that one product reads."""
+        return self.values.size + 2 * self.entries.size
+
+
+def bounds(generator: Generator) -> Bounds | None:
+    """Bounds of the spectrum (kept with the generator), or None where an axis is advected or nothing moves."""
+    if "bounds" not in generator.kept:
+        generator.kept["bounds"] = None if generator.advected else _bounds(generator)
+    return generator.kept["bounds"]
+
+
+def _bounds(generator: Generator) -> Bounds | None:
+    shape = generator.grid.shape
+    axes = tuple(range(len(shape)))
+    leaving, advective = np.zeros(shape), np.zeros(shape)
+    for direction in generator.directions:
+        leaving += direction.forward + direction.loss
+        back = np.broadcast_to(direction.backward, shape)
+        leaving += np.roll(back, direction.step, axes)  # rates of edges that leave the grid are zero
+        advective += np.abs(direction.forward - direction.backward)
+    radius = 2 * float(leaving.max())
+    if not (math.isfinite(radius) and radius > 0):
+        return None
+    return Bounds(radius, math.asinh(2 * float(advective.max()) / radius), leaving)
+
+
 def expansion(generator: Generator) -> Expansion | None:
-    """The matrix of a generator ready to be expanded (kept with it), or None where an axis is advected."""
+    """The matrix of a generator ready to be expanded (kept with it), or None where there are no bounds."""
     if "expansion" not in generator.kept:
-        generator.kept["expansion"] = None if generator.advected else _made(generator)
+        found = bounds(generator)
+        generator.kept["expansion"] = None if found is None else _made(generator, found)
     return generator.kept["expansion"]
 
 
-def _made(generator: Generator) -> Expansion | None:
-    size = generator.grid.size
+def _made(generator: Generator, found: Bounds) -> Expansion:
+    grid = generator.grid
+    ring = any(a.sides.periodic for a in grid.axes)
+    if not ring and 2 * len(generator.directions) < MOST_DIAGONALS:
+        return _on_lines(generator, found)
+    size = grid.size
     rows, columns, values = generator.entries()
-    lost = np.bincount(rows, np.where(rows == columns, values, 0.0), size)
-    radius = 2 * float(-lost.min())
-    if not (math.isfinite(radius) and radius > 0):
-        return None
-    advective = np.zeros(size)
-    for k in range(len(generator.directions)):
-        forward, backward, _ = generator.flat(k)
-        advective += np.abs(forward - backward)
-    growth = math.asinh(2 * float(advective.max()) / radius)
-    values = values * (2 / radius)
+    values = values * (2 / found.radius)
     shift = columns - rows + size
     present = np.flatnonzero(np.bincount(shift, minlength=2 * size + 1))
     place = np.zeros(2 * size + 1, np.int64)
@@ -103,13 +134,35 @@ def _made(generator: Generator) -> Expansion | None:
     slot = rows * len(present) + place[shift]
     if len(present) <= MOST_DIAGONALS:
         laid = np.bincount(slot, values, size * len(present)).reshape(size, len(present))
-        by_diagonals = np.ascontiguousarray(laid.T)
-        return Expansion(present - size, by_diagonals, *_no_rows(), radius, growth)
+        return Expansion(present - size, np.ascontiguousarray(laid.T), *_no_rows(), found)
     taken, where = np.unique(slot, return_inverse=True)
     starts = np.searchsorted(taken, np.arange(size + 1) * len(present))
     there = (taken // len(present) + present[taken % len(present)] - size).astype(np.int32)
     by_rows = (starts.astype(np.int64), there, np.bincount(where, values, len(taken)))
-    return Expansion(np.empty(0, np.int64), np.empty((0, size)), *by_rows, radius, growth)
+    return Expansion(np.empty(0, np.int64), np.empty((0, size)), *by_rows, found)
+
+
+def _on_lines(generator: Generator, found: Bounds) -> Expansion:
+    """By diagonals where no axis is periodic: a direction is one stride."""
+    grid = generator.grid
+    strides = [math.prod(grid.shape[k + 1 :]) for k in range(grid.dimension)]
+    steps = [sum(v * s for v, s in zip(d.step, strides)) for d in generator.directions]
+    offsets = np.array(sorted({0, *steps, *(-s for s in steps)}), np.int64)
+    row = {int(o): k for k, o in enumerate(offsets)}
+    values = np.zeros((len(offsets), grid.size))
+    values[row[0]] = -found.leaving.ravel()
+    for direction, step in zip(generator.directions, steps):
+        forward = np.ascontiguousarray(np.broadcast_to(direction.forward, grid.shape)).ravel()
+        backward = np.ascontiguousarray(np.broadcast_to(direction.backward, grid.shape)).ravel()
+        ahead, behind = values[row[step]], values[row[-step]]
+        if step > 0:
+            behind[step:] += forward[:-step]
+            ahead[:-step] += backward[:-step]
+        else:
+            behind[:step] += forward[-step:]
+            ahead[-step:] += backward[-step:]
+    values *= 2 / found.radius
+    return Expansion(offsets, values, *_no_rows(), found)
 
 
 def _no_rows() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -118,12 +171,12 @@ def _no_rows() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def worthwhile(generator: Generator, times: Iterable[float], start: float, tolerance: float) -> Expansion | None:
     """The expansion of a constant generator, where it takes less time than Strang steps at that tolerance would."""
-    found = expansion(generator)
+    found = bounds(generator)
     if found is None:
         return None
     durations = [b - a for a, b in pairwise([start, *map(float, times)]) if b > a]
     strang = max(8.0, 0.8 / math.sqrt(tolerance)) + 2 * len(durations)
-    return found if sum(map(found.products, durations)) <= SWEEP * strang else None
+    return expansion(generator) if sum(map(found.products, durations)) <= SWEEP * strang else None
 
 
 def expand(
@@ -131,15 +184,15 @@ def expand(
 ) -> np.ndarray | None:
     """exp(duration L) mass, or None where the terms stay large in expansions eight times as short as expected."""
     total = float(mass.sum())
-    work = found.size * found.products(duration)
-    pieces = max(found.pieces(duration), math.ceil(work / LONGEST_CALL))
+    work = found.size * found.bounds.products(duration)
+    pieces = max(found.bounds.pieces(duration), math.ceil(work / LONGEST_CALL))
     limit = 8 * pieces
     peak = np.empty(1)
     while pieces <= limit:
         state = np.ascontiguousarray(mass).ravel()
         for _ in range(pieces):
             out = np.empty_like(state)
-            terms = chebyshev(state, *found.arguments, 0.5 * duration / pieces * found.radius, SMALL, peak, out)
+            terms = chebyshev(state, *found.arguments, 0.5 * duration / pieces * found.bounds.radius, SMALL, peak, out)
             if terms < 0 or peak[0] > 1e2 * LARGEST_TERM:
                 break
             state = out
