@@ -231,6 +231,7 @@ def test_example_finds_and_corrects_the_planted_misprint(tmp_path):
     ledger = json.loads(result.stdout)
     statuses = {e["id"]: e["status"] for e in ledger["entries"]}
     assert statuses.pop("variance obeys its equation") == "holds with correction"
+    assert statuses.pop("diffusion constant") == "definition"
     assert set(statuses.values()) == {"holds"}
     (wrong,) = [e for e in ledger["entries"] if e["correction"]]
     assert r"\underline" in wrong["correction"]["marked"]
