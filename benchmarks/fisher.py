@@ -1,7 +1,8 @@
 """Cost of Fisher estimators in passes (one forward and backward pass over the same samples), one thread, CPU time.
 
-python benchmarks/fisher.py [--samples 5000]. BackPACK, nngeometry, asdfghjkl and curvlinops are measured where they are
-installed, over few samples, since they take hundreds of passes; their answers are held against ours.
+python benchmarks/fisher.py [--samples 5000]. What is compared runs in turns, and the least time of each counts.
+BackPACK, nngeometry, asdfghjkl and curvlinops are measured where they are installed (`make bench` sees to it), over few
+samples, since they take hundreds of passes; time a sample is what is compared, and their answers are held against ours.
 """
 
 import argparse
@@ -17,13 +18,14 @@ from numerics import autoencoder, mnist
 from numerics.fisher import FisherOperator, diagonal
 
 
-def cpu(function, repeats=5):
-    """Least CPU time of some runs, in seconds."""
-    best = float("inf")
+def cpu(repeats, **functions):
+    """Least CPU time of each function over some runs, taken in turns so that a busy machine treats them alike."""
+    best = dict.fromkeys(functions, float("inf"))
     for _ in range(repeats):
-        start = time.process_time()
-        function()
-        best = min(best, time.process_time() - start)
+        for name, function in functions.items():
+            start = time.process_time()
+            function()
+            best[name] = min(best[name], time.process_time() - start)
     return best
 
 
@@ -76,39 +78,43 @@ def peak(function):
     return float(text or "nan")
 
 
-def beside(network, x, targets, likelihood, ours, vector, few):
-    """Passes that the other libraries take for the same thing over the same few samples, and how far they are off."""
+def beside(network, x, targets, likelihood, spent, few):
+    """The other libraries over a few samples: passes a sample, memory, and how far their answers are off ours."""
     import fisher_peers as peers
 
-    x, targets = x[:few], targets[:few]
-    base = cpu(one_pass(copy.deepcopy(network), x, targets))
+    vector = torch.randn(sum(p.numel() for p in network.parameters()))
+    base = spent["one"] / len(x)
+    y, z = x[:few], targets[:few]
+    ours = {
+        "true diagonal": diagonal(network, y, likelihood=likelihood),
+        "empirical diagonal": diagonal(network, y, z, "empirical", likelihood),
+        "product": {"": FisherOperator(network, y, likelihood=likelihood) @ vector},
+    }
     for what, libraries in PEERS.items():
-        wanted = ours[what]
         for name, function in libraries.items():
             if importlib.util.find_spec(MODULES[name]) is None:
                 continue
             more = (vector,) if what == "product" else ()
-            arguments = (copy.deepcopy(network), x, targets, likelihood, *more)
-            call = getattr(peers, function)
-            tiny = (arguments[0], x[:2], targets[:2], *arguments[3:])
-            call(*tiny)  # so that imports and first calls are not counted
+            call, copied = getattr(peers, function), copy.deepcopy(network)
+            call(copied, x[:2], targets[:2], likelihood, *more)  # so that imports and first calls are not counted
+            memory = peak(lambda c=call, n=copied, m=more: c(n, y, z, likelihood, *m))
             start = time.process_time()
-            found = call(*arguments)
-            spent = time.process_time() - start
-            if what == "product":
-                found, wanted = {"": found / few}, {"": wanted}
-            else:
-                found = {n: v / few for n, v in found.items()}
-            off = max(float((found[n] - wanted[n]).abs().max() / wanted[n].abs().max()) for n in wanted)
+            found = call(copied, y, z, likelihood, *more)
+            taken = (time.process_time() - start) / few
+            found = {"": found / few} if what == "product" else {n: v / few for n, v in found.items()}
+            off = max(float((found[n] - v).abs().max() / v.abs().max()) for n, v in ours[what].items())
+            times = taken * len(x) / spent[what]
             print(
-                f"    {name:11}{what:19}{spent / base:9.0f} passes over {few} samples, differs by {off:.0e}", flush=True
+                f"    {name:11}{what:19}{taken / base:9.1f} passes, {times:7.0f} times ours, {memory:5.0f} MiB over "
+                f"{few} samples, differs by {off:.0e}",
+                flush=True,
             )
 
 
 def scaling(samples):
-    """The true diagonal in passes against samples, width and depth."""
+    """The true diagonal against samples, width and depth: passes, seconds, and memory."""
     x = mnist.load().inputs()
-    print("scaling of the true diagonal, in passes")
+    print("scaling of the true diagonal of 784-w-...-w-784: passes (seconds; peak MiB)")
     for what, cases in {
         "samples": [(n, 20, 1) for n in (samples // 4, samples // 2, samples)],
         "width": [(samples // 2, w, 1) for w in (10, 40, 160)],
@@ -119,46 +125,46 @@ def scaling(samples):
             inner = [m for _ in range(depth - 1) for m in (nn.Linear(width, width), nn.ReLU())]
             network = nn.Sequential(nn.Linear(784, width), nn.ReLU(), *inner, nn.Linear(width, 784), nn.ReLU())
             y, sizes = x[:count], {"samples": count, "width": width, "depth": depth}
-            passes = cpu(lambda n=network, z=y: diagonal(n, z), 3) / cpu(one_pass(network, y, y), 3)
-            cells.append(f"{sizes[what]}: {passes:.2f}")
+            spent = cpu(5, one=one_pass(network, y, y), diagonal=lambda n=network, z=y: diagonal(n, z))
+            memory = peak(lambda n=network, z=y: diagonal(n, z))
+            passes = spent["diagonal"] / spent["one"]
+            cells.append(f"{sizes[what]}: {passes:.2f} ({spent['diagonal']:.3f}; {memory:.0f})")
         print(f"    {what:9}" + "   ".join(cells), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=5000)
+    parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--few", type=int, default=20, help="samples for the other libraries, which are slow")
     parser.add_argument("--no-scaling", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
     digits = mnist.load()
     x, labels = digits.inputs()[: given.samples], torch.from_numpy(digits.labels)[: given.samples]
-    print(f"{'network':22}{'pass, s':>9}{'diagonal':>10}{'empirical':>11}{'product':>9}   passes; peak MiB")
+    print(
+        f"{'network':22}{'pass, s':>9}{'true':>7}{'empirical':>11}{'product':>9}   in passes; peak MiB of the true one"
+    )
     for name, (network, likelihood) in networks().items():
         targets = labels if likelihood == "categorical" else x
-        base = cpu(one_pass(network, x, targets))
-        true = cpu(lambda n=network, k=likelihood: diagonal(n, x, likelihood=k))
-        empirical = cpu(lambda n=network, k=likelihood, y=targets: diagonal(n, x, y, "empirical", k))
         operator = FisherOperator(network, x, likelihood=likelihood, keep_activations=True)
         vector = torch.randn(operator.size)
-        product = cpu(lambda o=operator, v=vector: o @ v)
-        memory = peak(lambda n=network, k=likelihood: diagonal(n, x, likelihood=k))
-        print(
-            f"{name:22}{base:9.4f}{true / base:10.2f}{empirical / base:11.2f}{product / base:9.2f}{memory:8.0f}",
-            flush=True,
-        )
-        y, z = x[: given.few], targets[: given.few]
-        ours = {
-            "true diagonal": diagonal(network, y, likelihood=likelihood),
-            "empirical diagonal": diagonal(network, y, z, "empirical", likelihood),
-            "product": FisherOperator(network, y, likelihood=likelihood) @ vector,
+        work = {
+            "one": one_pass(network, x, targets),
+            "true diagonal": lambda n=network, k=likelihood: diagonal(n, x, likelihood=k),
+            "empirical diagonal": lambda n=network, k=likelihood, y=targets: diagonal(n, x, y, "empirical", k),
+            "product": lambda o=operator, v=vector: o @ v,
         }
-        beside(network, x, targets, likelihood, ours, vector, given.few)
+        spent = cpu(given.repeats, **work)
+        true, empirical, product = (spent[k] / spent["one"] for k in list(work)[1:])
+        memory = peak(work["true diagonal"])
+        print(f"{name:22}{spent['one']:9.4f}{true:7.2f}{empirical:11.2f}{product:9.2f}{memory:8.0f}", flush=True)
+        beside(network, x, targets, likelihood, spent, given.few)
     if not given.no_scaling:
         scaling(given.samples)
     absent = [n for n, module in MODULES.items() if importlib.util.find_spec(module) is None]
     if absent:
-        print(f"not installed, so not measured: {', '.join(absent)}")
+        print(f"not installed, so not measured: {', '.join(absent)} (`make bench` installs and measures them)")
     print(f"peak memory of the run {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10:.0f} MiB")
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from numerics.fisher.chain import Chain
-from numerics.fisher.layers import Elementwise, Linear
+from numerics.fisher.layers import Elementwise, Linear, times
 from numerics.fisher.likelihood import Likelihood
 
 _CACHED = 2**20  # bytes of tangents at a time: they stay in the processor's cache
@@ -89,17 +89,51 @@ class PulledMetric:
 
     def _reduce(self, position: int) -> None:
         """Move the base to the narrowest position in between, if that has fewer columns."""
-        narrow = min(range(position, self._position + 1), key=lambda i: (self._width(i), i))
+        narrow = min(range(position, self._position + 1), key=lambda i: (self._width(i), -i))
         if self._width(narrow) >= self._width(self._base):
             return
         r, widest = self._width(narrow), max(self._width(i) for i in range(narrow, self._position + 1))
         samples = len(self._values[-1])
+        paired = self._paired(narrow) if self._columns is None else None
+        if paired is not None:
+            self._inner, self._base, self._position = paired, narrow, narrow
+            return
         size = max(1, _CACHED // (r * widest * self._values[-1].element_size()))
         parts = [slice(k, k + size) for k in range(0, samples, size)]
         inner = [self._reduced(narrow, part) for part in parts]
         self._inner = inner[0] if len(inner) == 1 else torch.cat(inner)
         self._base = self._position = narrow
         self._columns = None
+
+    def _paired(self, narrow: int) -> Tensor | None:
+        """K where one linear layer W and activations lie above: sum_k h_k W_ka W_kb, one product for all samples.
+
+        None where it is not so, where H is not diagonal, or where the table of pairs would be large.
+        """
+        layers, r = self._layers, self._width(narrow)
+        linear = layers[narrow] if narrow < len(layers) else None
+        above = layers[narrow + 1 :]
+        if (
+            self._base != len(layers)
+            or self._likelihood.name == "categorical"
+            or not isinstance(linear, Linear)
+            or self._values[narrow].dim() != 2
+            or not all(isinstance(layer, Elementwise) for layer in above)
+            or r * r * self._width(len(layers)) > 2 * _PAIRS
+        ):
+            return None
+        h = self._likelihood.diagonal(self._values[-1])
+        for i in reversed(range(narrow + 1, len(layers))):
+            layer = layers[i]
+            assert isinstance(layer, Elementwise)  # see above
+            h = times(h, layer.slope(self._values[i], self._values[i + 1]).square_())
+        a, b = torch.triu_indices(r, r, device=h.device)
+        columns = linear.matrix.T
+        upper = h @ (columns[a] * columns[b]).T
+        inner = h.new_empty(len(h), r, r)
+        inner[:, a, b] = upper
+        inner[:, b, a] = upper
+        return inner
 
     def _reduced(self, narrow: int, part: slice) -> Tensor:
         """K at a narrower position for some of the samples, (b, r, r)."""
