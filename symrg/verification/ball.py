@@ -298,13 +298,7 @@ class _Tally:
 
     def _few(self) -> bool:
         """Whether the domain itself has only a few points, all of which agreed."""
-        return bool(self.agreed) and not self.undefined and not self.beyond and not self.cut and _finite(self.domain)
-
-
-def _finite(domain: Domain) -> bool:
-    """Whether every symbol is fixed by the conditions: an integer within bounds, or solved from an equation."""
-    with_bounds = {s for c in domain.atoms if not c.has(sp.Ne) for s in c.free_symbols}
-    return all(s in with_bounds for s in domain.symbols)
+        return bool(self.agreed) and not self.undefined and not self.beyond and not self.cut and self.domain.finite
 
 
 def _decide(pair: _Sides, values: Values, end: float) -> tuple[str, acb, int]:

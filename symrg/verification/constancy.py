@@ -10,7 +10,8 @@ import sympy as sp
 from symrg.budget import Budget, Declined
 from symrg.verification.points import zeros
 
-_SMOOTH = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.asinh, sp.erf, sp.erfc)
+_AIRY = (sp.airyai, sp.airybi, sp.airyaiprime, sp.airybiprime)
+_SMOOTH = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.asinh, sp.erf, sp.erfc, *_AIRY)
 _LIMITED = (sp.asin, sp.acos, sp.atanh)
 _PLACES = (0, 1, 2, -1, -2, sp.Rational(1, 2), -sp.Rational(1, 2), 3, -3, 4, sp.sqrt(3), 1 / sp.sqrt(3), -sp.sqrt(3))
 

@@ -110,7 +110,8 @@ class FloatingWitness:
         if unseen:
             return undecided(self, f"no point was found at which {unseen[0]} = 0, where a case of its own applies")
         least = 1 if not reading.symbols else 3 if hard else 6
-        if done < least * len(reading.pairs):
+        all_done = bool(points) and done == len(points) * len(reading.pairs) and domain.finite
+        if done < least * len(reading.pairs) and not all_done:
             return undecided(self, f"only {done} points could be evaluated" + (f": {declined}" if declined else ""))
         text = f"{prefix}both sides agree at {done} points within {mpmath.nstr(worst, 2)}, seed {self.seed}"
         return Evidence(self.name, self.kind, Outcome.HOLDS, (text,))
@@ -387,6 +388,8 @@ _FUNCTIONS |= {
     "acsch": _inverse_of("asinh"),
     "Abs": lambda z: abs(z),
     "ceiling": _named("ceil"),
+    "airyaiprime": lambda z: mpmath.airyai(z, derivative=1),
+    "airybiprime": lambda z: mpmath.airybi(z, derivative=1),
     "sinc": _named("sinc"),
     "Ei": _named("ei"),
     "Si": _named("si"),

@@ -141,6 +141,13 @@ class Domain:
                     if vanishes_at(gap, values) and self._accept(values):
                         yield values
 
+    @property
+    def finite(self) -> bool:
+        """Whether every symbol is fixed by the conditions: an integer within bounds, or solved from an equation."""
+        solved = {s for c in self.atoms if isinstance(c, sp.Eq) for s in c.free_symbols}
+        bounded = {s for c in self.atoms if not c.has(sp.Ne) for s in c.free_symbols if s.is_integer}
+        return all(s in solved | bounded for s in self.symbols)
+
     def misses(self, gap: sp.Expr) -> bool:
         """Whether an expression in one symbol vanishes nowhere in the domain, all its zeros being known."""
         if len(gap.free_symbols) != 1:
@@ -194,6 +201,11 @@ class Domain:
         equation = sp.expand(gap.xreplace(values))
         if not equation.has(symbol):
             return self._value(symbol, values, self.random.randrange(40), 0) if equation == 0 else None
+        if equation.is_polynomial(symbol) and (symbol in self.real or symbol.is_integer):
+            exact, complete = exact_zeros(equation, symbol, {})
+            if complete:
+                fitting = [r for r in exact if _possible(symbol, r)]
+                return self.random.choice(fitting) if fitting else None
         try:
             roots = [r for r in sp.solve(equation, symbol) if not r.free_symbols and _possible(symbol, r)]
         except (NotImplementedError, ValueError, TypeError):

@@ -152,7 +152,8 @@ def _below_order(
         if steps is not None:
             return True, steps
     moved, waves = _bounded_waves(moved, h)
-    expansion = sp.series(moved, h, 0, max(int(sp.ceiling(n)), 1)).removeO()
+    # one order more than stated: at that order itself a logarithm would be too much
+    expansion = sp.series(moved, h, 0, max(int(sp.ceiling(n)), 0) + 1).removeO()
     expansion = bounded_expand(expansion)
     if expansion == 0:
         return True, [*waves, f"series about {point}: every term below order {n} vanishes"]

@@ -267,3 +267,98 @@ k = sp.Symbol("k", integer=True)
 )
 def test_huge_claims_end_in_time_and_are_not_confirmed(claim):
     assert verify(claim, 3).status != "holds"
+
+
+A, B = sp.symbols("A B", commutative=False)
+
+
+@pytest.mark.parametrize(
+    ("claim", "status"),
+    [
+        (Claim((A + B) ** 2, A**2 + A * B + B * A + B**2), "holds"),
+        (Claim((A + B) ** 2, A**2 + 2 * A * B + B**2), "fails"),
+        (Claim(A * B, B * A), "fails"),
+        (Claim((A * B) ** -1, B**-1 * A**-1), "holds"),
+        (Claim((A * B) ** -1, A**-1 * B**-1), "fails"),
+        (Claim(sp.exp(A) * sp.exp(B), sp.exp(A + B)), "undecided"),
+    ],
+    ids=str,
+)
+def test_symbols_that_do_not_commute_are_not_taken_for_numbers(claim, status):
+    assert verify(claim, 10).status == status
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        sp.Eq(x, sp.sqrt(2)),
+        sp.Eq(x**2 + y**2, 1),
+        sp.Eq(sp.exp(x), 2),
+        (x - sp.sqrt(2)) ** 2 <= 0,
+        sp.Eq(x * y, sp.pi),
+    ],
+    ids=str,
+)
+def test_a_case_of_measure_zero_is_met(condition):
+    verdict = verify(Claim(sp.Piecewise((1, condition), (0, True)), 0), 15, repair=False)
+    assert verdict.status == "fails"
+    assert condition.xreplace(verdict.counterexample).simplify() == sp.true
+
+
+def test_a_case_that_no_point_meets_is_not_passed_over():
+    hidden = sp.Piecewise((1, sp.Eq(x + sp.exp(x), 2)), (0, True))
+    verdict = verify(Claim(hidden, 0), 10, repair=False)
+    assert verdict.status == "undecided"
+    assert "a case of its own" in verdict.reason
+    absent = sp.Piecewise((1, sp.Eq(x, -3)), (0, True))  # outside the domain
+    assert verify(Claim(absent, 0, conditions=(x > 0,)), 10).status == "holds"
+
+
+h = sp.Symbol("h", real=True)
+
+
+@pytest.mark.parametrize(
+    ("gap", "order", "status"),
+    [
+        (h**2 * sp.sin(1 / h), 2, "holds"),
+        (h**2 * sp.sin(1 / h), 3, "fails"),
+        (h**3 * sp.sin(sp.pi / h), 3, "holds"),
+        (sp.sin(sp.pi / h), 5, "fails"),  # 0 at every h = 10^-k
+        (h / (2 + sp.sin(1 / h)), 1, "undecided"),  # what oscillates is in a denominator
+        (sp.log(1 + h) - h + h**2 / 2 - h**3 * R(10**30 + 1, 3 * 10**30), 4, "fails"),
+    ],
+    ids=str,
+)
+def test_orders_of_what_oscillates_or_nearly_vanishes(gap, order, status):
+    assert verify(Claim(gap, 0, order=(h, 0, order)), 10, repair=False).status == status
+
+
+def test_a_taylor_coefficient_below_the_order_is_a_proof():
+    claim = Claim(sp.exp(x), 1 + x + x**2 / 2 + x**3 / 6 + x**4 * R(1, 25), order=(x, 0, 5))
+    evidence = BallWitness().examine(Reading.of(claim), Budget(5))
+    assert evidence.outcome is Outcome.REFUTED
+    assert evidence.proof
+    assert control(CONTROLLED[2], verify(CONTROLLED[2]).witnesses, 10).refuted >= 3
+
+
+w = sp.Symbol("w")
+N = sp.Symbol("N", integer=True, nonnegative=True)
+
+
+@pytest.mark.parametrize(
+    ("true", "false"),
+    [
+        (Claim(abs(z + w), abs(z) + abs(w), "<="), Claim(abs(z - w), abs(z) - abs(w), "<=")),
+        (Claim(abs(abs(z) - abs(w)), abs(z - w), "<="), Claim(abs(z + w), abs(z) + abs(w), "<")),
+        (Claim(abs(sp.exp(z)), sp.exp(abs(z)), "<="), Claim(abs(sp.exp(z)), sp.exp(-abs(z)), "<=")),
+        (Claim(sp.cosh(x), sp.exp(x**2 / 2), "<="), Claim(sp.cosh(x), sp.exp(x**2 / 3), "<=")),
+        (Claim(2 / (1 / p + 1 / q), sp.sqrt(p * q), "<="), Claim(2 / (1 / p + 1 / q), sp.sqrt(p * q), "<")),
+        (Claim(2**N, N, ">"), Claim(2**N, N**2, ">")),
+        (Claim(sp.exp(x), 1 + x + x**2 / 2 + x**3 / 6, ">="), Claim(sp.exp(x), 1 + x + x**2 / 2, ">=")),
+    ],
+    ids=str,
+)
+def test_inequalities_are_proved_and_their_neighbours_refuted(true, false):
+    assert SymbolicWitness().examine(Reading.of(true), Budget(20)).outcome is Outcome.HOLDS
+    assert SymbolicWitness().examine(Reading.of(false), Budget(3)).outcome is Outcome.UNDECIDED
+    assert verify(false, 15, repair=False).status == "fails"
