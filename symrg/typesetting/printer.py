@@ -82,7 +82,8 @@ class FieldPrinter(LatexPrinter):
     def _print_Add(self, expr: Add, order: Any = None) -> str:
         pieces: list[tuple[bool, str]] = []
         order = "none" if costly_to_order(expr) else order
-        for term in natural_order(self._as_ordered_terms(expr, order=order)):
+        terms = natural_order(self._as_ordered_terms(expr, order=order))
+        for term in [t for t in terms if not _derives_zero(t)] or terms:
             negative, body = self._signed(term)
             pieces.append((negative, rf"\left({body}\right)" if self._needs_add_brackets(term) else body))
         if not any(is_displacement(s.name) for s in expr.free_symbols if isinstance(s, Symbol)):
@@ -425,3 +426,8 @@ def latex(expression: Any, **settings: Any) -> str:
     if callable(method) and not isinstance(expression, sympy.Basic):
         return str(method())
     return fit_delimiters(str(FieldPrinter(settings).doprint(expression)))
+
+
+def _derives_zero(term: Expr) -> bool:
+    """Whether a term is the derivative of 0, kept unevaluated: a drift or diffusion that vanishes."""
+    return any(isinstance(f, sympy.Derivative) and f.expr == 0 for f in Mul.make_args(term))

@@ -40,6 +40,8 @@ P = sp.Function("p")
         (sp.loggamma(k), r"\ln \Gamma(k)"),
         (sp.EulerGamma**2 + sp.Symbol("gamma"), r"\gamma + \gamma_{\mathrm{E}}^{2}"),
         (sp.airyai(k), r"\operatorname{Ai}(k)"),
+        (sp.Derivative(x * y, x) - sp.Derivative(0, x, evaluate=False), r"\frac{\partial}{\partial x} (x y)"),
+        (sp.Derivative(0, x, evaluate=False), r"\frac{d}{d x} 0"),
         (sp.besseli(1, k) / sp.besseli(0, k), r"\frac{I_{1}(k)}{I_{0}(k)}"),
         (sp.Heaviside(x), r"\Theta(x)"),
         (sp.DiracDelta(x), r"\delta(x)"),
