@@ -16,10 +16,12 @@ import sympy
 
 from numerics.coefficients import compiled, values_for
 from numerics.generator import Generator
-from numerics.problem import Problem, axis_coordinates, make_problem, times_of
+from numerics.problem import Problem, axis_coordinates, times_of
 from numerics.rational import DEGREE_14
 from symrg.errors import InvalidEquation, InvalidGrid, SolverFailure
 from symrg.fokker_planck import FokkerPlanck
+
+FAR = 1e-2  # share of a passage time that may be spent in the last cell of an infinite axis
 
 
 def mean_first_passage_time(
@@ -49,9 +51,11 @@ def mean_first_passage_time(
     Raises:
         InvalidEquation: coefficients depend on time, or see `numerics.solve`.
         InvalidGrid: no side absorbs, or see `numerics.solve`.
-        SolverFailure: from some cells no absorbing side is ever reached.
+        SolverFailure: from some cells no absorbing side is ever reached, or the mean is infinite.
     """
-    problem = make_problem(equation, domain, shape, boundary, parameters)
+    from numerics.solver import stationary_problem
+
+    problem = stationary_problem(equation, domain, shape, boundary, parameters, 0.0)
     if not equation.autonomous:
         raise InvalidEquation(
             "the coefficients depend on time, so the passage time depends on when one starts; use numerics.solve with "
@@ -64,6 +68,7 @@ def mean_first_passage_time(
         raise InvalidGrid(
             "no side is absorbing, so nothing ever leaves; give boundary={x: ('absorbing', 'reflecting')}"
         )
+    _refuse_infinite_mean(generator)
     result = np.ones(problem.grid.size)
     for n in range(1, int(moment) + 1):
         result = n * _passage(generator, result)
@@ -81,6 +86,29 @@ def mean_first_passage_time(
         name="mean_first_passage_time" if moment == 1 else "passage_time_moment",
         attrs={"moment": int(moment), "longest": float(result.max())},
     )
+
+
+def _refuse_infinite_mean(generator: Generator) -> None:
+    """Refuse where the time spent in the last cell of an infinite axis counts even beside an absorbing side.
+
+    Raises:
+        SolverFailure: it does, so that the mean grows with the grid.
+    """
+    grid = generator.grid
+    last = np.zeros(grid.shape)
+    for k, axis in enumerate(grid.axes):
+        for end, cell in zip(axis.infinite, (0, -1)):
+            if end:
+                last[(slice(None),) * k + (cell,)] = 1.0
+    if not last.any():
+        return
+    whole, far = _passage(generator, np.ones(grid.size)), _passage(generator, last.ravel())
+    near = int(np.argmin(whole))
+    if not far[near] < FAR * whole[near]:
+        raise SolverFailure(
+            f"the mean passage time from {grid.point(near)} is decided by the last cell of an infinite axis: it is "
+            "infinite, or the grid is too coarse far out; give a finite domain"
+        )
 
 
 def _passage(generator: Generator, source: np.ndarray) -> np.ndarray:
@@ -156,7 +184,9 @@ def expectation(
         SolverFailure: the tolerance was not reached.
     """
     wanted, first = times_of([stop], start)
-    problem = make_problem(equation, domain, shape, boundary, parameters, function, first)
+    from numerics.solver import stationary_problem
+
+    problem = stationary_problem(equation, domain, shape, boundary, parameters, first, function)
     value = _on_grid(function, problem, parameters)
     size = float(np.abs(value).max())
     steps, error = 1, np.inf

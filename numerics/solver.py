@@ -132,10 +132,24 @@ def _extent(problem, domain, boundary, parameters, initial, wanted, first):
     return settled(rough, known)
 
 
-def stationary_extent(problem, domain, boundary, parameters, time):
-    """Where infinite axes need cells for tasks without an initial state: where the stationary density is."""
+def stationary_problem(equation, domain, shape, boundary, parameters, time, function=None):
+    """The problem of a task without an initial state; infinite axes have cells where the stationary density is.
+
+    Where every density runs off there is none, and the cells lie around zero.
+    """
+    problem = make_problem(equation, domain, shape, boundary, parameters, function, time)
+    if not problem.unbounded:
+        return problem
+    try:
+        spread = _stationary_extent(problem, domain, parameters, time)
+    except (SolverFailure, InvalidGrid):
+        return problem
+    return make_problem(equation, domain, shape, boundary, parameters, function, time, 1, spread)
+
+
+def _stationary_extent(problem, domain, parameters, time):
     known = {a.symbol: Spread.around(0.0, 1.0, REACH) for a in problem.grid.axes}
-    sides = {a.symbol: "periodic" if a.sides.periodic else ("reflecting", "reflecting") for a in problem.grid.axes}
+    sides = {a.symbol: "periodic" if a.sides.periodic else "reflecting" for a in problem.grid.axes}
 
     def rough(spread):
         shape = rough_shape(problem)
@@ -343,10 +357,7 @@ def steady_state(
         InvalidGrid: see `solve`; or a side absorbs.
         SolverFailure: the stationary density is not unique on this grid.
     """
-    problem = make_problem(equation, domain, shape, boundary, parameters, None, float(time))
-    if problem.unbounded:
-        spread = stationary_extent(problem, domain, boundary, parameters, float(time))
-        problem = make_problem(equation, domain, shape, boundary, parameters, None, float(time), 1, spread)
+    problem = stationary_problem(equation, domain, shape, boundary, parameters, float(time))
     grid = problem.grid
     generator = problem.generator(float(time))
     if not generator.closed:

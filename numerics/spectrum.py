@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from numerics.generator import Generator, neighbour
-from numerics.problem import axis_coordinates, make_problem
-from numerics.solver import balanced_mass
+from numerics.problem import axis_coordinates
+from numerics.solver import balanced_mass, stationary_problem
 from symrg.errors import InvalidGrid, SolverFailure
 from symrg.fokker_planck import FokkerPlanck
 
@@ -51,7 +51,7 @@ def spectrum(
         InvalidGrid: `count` does not fit the grid, or see `numerics.solve`.
         SolverFailure: the eigenvalue iteration did not converge.
     """
-    problem = make_problem(equation, domain, shape, boundary, parameters, None, float(time))
+    problem = stationary_problem(equation, domain, shape, boundary, parameters, float(time))
     grid = problem.grid
     if not isinstance(count, (int, np.integer)) or not 1 <= count < grid.size - 1:
         raise InvalidGrid(f"count is {count!r}; expected between 1 and {grid.size - 2} modes on this grid")

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import scipy.integrate
+import scipy.special
 import sympy as sp
 
 import symrg
 from numerics.backward import expectation, mean_first_passage_time
 from numerics.solver import solve
 from symrg import FokkerPlanck
+from symrg.errors import SolverFailure
 
 x, y, t = sp.symbols("x y t", real=True)
 BROWNIAN = FokkerPlanck((x,), [0], [[1]], time=t)
@@ -108,3 +110,24 @@ def test_what_never_leaves_is_refused():
         mean_first_passage_time(
             FokkerPlanck((x,), [1 + x], [[0]], time=t), {x: (0, 1)}, 20, boundary={x: ("absorbing", "reflecting")}
         )
+
+
+def test_passage_times_on_half_lines():
+    # dx = -x dt + sqrt(2) dW from -oo to 3/2: T = int_x^b e^(y^2/2) sqrt(pi/2) erfc(-y / sqrt 2) dy (Gardiner, 5.5)
+    attracted = FokkerPlanck((x,), [-x], [[1]], time=t)
+    sides = ("reflecting", "absorbing")
+    errors = []
+    for n in (80, 160):
+        found = mean_first_passage_time(attracted, {x: (-sp.oo, 1.5)}, n, boundary=sides)
+        place = found.x.values[found.x.values > -4]
+        exact = [
+            scipy.integrate.quad(
+                lambda s: np.exp(s * s / 2) * np.sqrt(np.pi / 2) * scipy.special.erfc(-s / np.sqrt(2)), a, 1.5
+            )[0]
+            for a in place
+        ]
+        errors.append(np.abs(found.values[found.x.values > -4] / exact - 1).max())
+    assert errors[1] < 1e-2
+    assert 1.7 < np.log2(errors[0] / errors[1]) < 2.3
+    with pytest.raises(SolverFailure, match="infinite"):
+        mean_first_passage_time(FokkerPlanck((x,), [0], [[1]], time=t), {x: (-sp.oo, 1.5)}, 80, boundary=sides)

@@ -65,3 +65,12 @@ def test_a_time_is_frozen_and_counts_are_checked():
     assert float(spectrum(equation, {x: (-5, 5)}, 200, count=2, time=1.0).rate[1]) == pytest.approx(2, rel=1e-2)
     with pytest.raises(symrg.errors.InvalidGrid, match="count"):
         spectrum(equation, {x: (-5, 5)}, 20, count=40)
+
+
+def test_infinite_axes_have_cells_where_the_modes_are():
+    far = FokkerPlanck((x,), [-3 * (x - 700)], [[1]], time=t)
+    errors = [
+        np.abs(spectrum(far, {x: (-sp.oo, sp.oo)}, n, count=4).rate.values - [0, 3, 6, 9]).max() for n in (80, 160)
+    ]
+    assert errors[1] < 0.05
+    assert 1.8 < np.log2(errors[0] / errors[1]) < 2.2
