@@ -55,19 +55,15 @@ class Statement(Typeset):
         claim fails, a `mended` form that holds is its correction.
 
         Args:
-            budget: seconds for everything together.
+            budget: seconds for everything together, shared out evenly; simulations take their own time besides.
         """
-        limit = Budget.of(budget)
-        count = len(self.instances) + 1
-        verdict = self._seen(verify(self.claim, Budget(limit.remaining / count if self.instances else limit.remaining)))
+        part = max(Budget.of(budget).remaining / (1 + len(self.instances) + (self.mended is not None)), 0.01)
+        verdict = self._seen(verify(self.claim, part))
         if verdict.consequences:
             verdict = replace(verdict, consequences=tuple(self._seen(v) for v in verdict.consequences))
-        found = []
-        for k, instance in enumerate(self.instances):
-            share = Budget(max(limit.remaining / (len(self.instances) - k), 0.01))
-            found.append(self._instance(instance, share))
+        found = [self._instance(instance, part) for instance in self.instances]
         if self.mended is not None and verdict.status in ("fails", "holds with correction"):
-            verdict = self._corrected(verdict, Budget(max(limit.remaining, 1.0)))
+            verdict = self._corrected(verdict, part)
         consequences = (*verdict.consequences, *found)
         bad = [v for v in found if not v.holds]
         if bad and verdict.status in ("holds", "definition"):
@@ -78,15 +74,17 @@ class Statement(Typeset):
                 reason=f"{bad[0]}",
                 consequences=consequences,
             )
+        if bad:
+            verdict = replace(verdict, reason=f"{verdict.reason}; but {bad[0]}")
         if found and not bad:
             names = ", ".join(v.claim.name for v in found)
             verdict = replace(verdict, reason=f"{verdict.reason}; and so do: {names}")
         return replace(verdict, consequences=consequences)
 
-    def _corrected(self, verdict: Verdict, limit: Budget) -> Verdict:
+    def _corrected(self, verdict: Verdict, seconds: float) -> Verdict:
         """The verdict with the correction as the talk would write it, if that is confirmed."""
         assert self.mended is not None
-        confirmed = self._seen(verify(self.mended, limit))
+        confirmed = self._seen(verify(self.mended, seconds))
         if not confirmed.holds:
             return replace(verdict, consequences=(*verdict.consequences, confirmed))
         refuted = verdict.reason.split("; corrected:")[0]
@@ -101,13 +99,13 @@ class Statement(Typeset):
             reason=reason,
         )
 
-    def _instance(self, claim: Claim, limit: Budget) -> Verdict:
+    def _instance(self, claim: Claim, seconds: float) -> Verdict:
         """The verdict on an instance. Where a simulation confirms it, no long symbolic reduction is tried beside it."""
         extra = self._simulations(claim)
         if not any(e.outcome is Outcome.HOLDS for e in extra):
-            verdict = verify(claim, limit)
+            verdict = verify(claim, seconds)
             return _joined(verdict, extra) if extra else verdict
-        return _joined(verify(claim, limit, (BallWitness(), MaximaWitness())), extra)
+        return _joined(verify(claim, seconds, (BallWitness(), MaximaWitness())), extra)
 
     def _seen(self, verdict: Verdict) -> Verdict:
         """The verdict with the evidence of the witnesses that simulate."""
@@ -136,7 +134,7 @@ def _joined(verdict: Verdict, extra: tuple[Evidence, ...]) -> Verdict:
     return replace(judge(verdict.claim, seen), consequences=verdict.consequences)
 
 
-_SIMULATION = 20.0  # seconds for one witness and one claim
+_SIMULATION = 60.0  # seconds for one witness and one claim
 
 
 def controlled(witness: Witness, reading: Reading, evidence: Evidence) -> Evidence:
