@@ -46,14 +46,26 @@ $(PEERS)/.installed:
 	$(PEER_PYTHON) -m venv $(PEERS) && $(PEERS)/bin/python -m pip install --quiet py-pde fplanck scikit-fem fipy diffrax; fi
 	touch $@
 
-bench: $(STAMP) $(PEERS)/.installed  ## solvers and kernels beside other packages: time at equal error
-	$(BIN)/python benchmarks/solvers.py
+# the Fisher stage's peers are measured with the torch of .venv, which their environment sees
+FISHER_PEERS := .venv-fisher-peers
+PURELIB      := import sysconfig; print(sysconfig.get_paths()["purelib"])
+
+$(FISHER_PEERS)/.installed: $(STAMP)
+	$(BIN)/python -m venv $(FISHER_PEERS)
+	echo "import site; site.addsitedir('$$($(BIN)/python -c '$(PURELIB)')')" \
+	  > "$$($(FISHER_PEERS)/bin/python -c '$(PURELIB)')/symrg.pth"
+	$(FISHER_PEERS)/bin/python -m pip install --quiet backpack-for-pytorch nngeometry asdfghjkl curvlinops-for-pytorch
+	touch $@
+
+bench: $(STAMP) $(PEERS)/.installed $(FISHER_PEERS)/.installed  ## solvers, kernels, Fisher estimators beside other packages
+	$(BIN)/python benchmarks/solvers.py --table build/benchmarks.md
 	$(BIN)/python benchmarks/lines.py
 	$(BIN)/python benchmarks/codegen.py
+	OMP_NUM_THREADS=1 $(FISHER_PEERS)/bin/python benchmarks/fisher.py
 
 format: $(STAMP)  ## lay out the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove what make built
-	rm -rf $(VENV) $(PEERS) report .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(FISHER_PEERS) report .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import time
 from collections.abc import Callable
@@ -248,14 +249,14 @@ METHODS: dict[str, tuple[Callable[[], Callable], dict[str, tuple[int, ...]]]] = 
     "SciPy, Crank-Nicolson": (lambda: crank_nicolson, {"1d": (256, 1024), "2d": (64, 128), "cross": (64, 128)}),
     "SciPy, Crank-Nicolson, extrapolated": (
         lambda: extrapolated(crank_nicolson),
-        {"1d": (128, 256), "2d": (64, 128), "cross": (64, 128)},
+        {"1d": (128, 256), "2d": (64, 128), "cross": (64, 128, 256)},
     ),
     "SciPy, expm_multiply": (lambda: krylov, {"1d": (128, 256), "2d": (64, 128), "cross": (64, 128), "3d": (32,)}),
     "Fourier spectral, DOP853": (lambda: spectral, {"1d": (32, 48), "2d": (32, 40), "cross": (32, 48)}),
 }
 PACKAGES: dict[str, dict[str, tuple[int, ...]]] = {
     "py-pde": {"1d": (64, 128), "2d": (64,), "cross": (64,)},
-    "fplanck": {"1d": (128, 512), "2d": (32, 64), "cross": (32,)},
+    "fplanck": {"1d": (128, 512), "2d": (64, 128), "cross": (32,)},
     "scikit-fem": {"1d": (64, 128), "2d": (32, 64), "cross": (32, 64)},
     "FiPy": {"1d": (128,), "2d": (64,), "cross": (64,)},
     "diffrax": {"1d": (128, 256), "2d": (64,), "cross": (64,), "3d": (32, 64)},
@@ -320,6 +321,38 @@ def work_precision(names: list[str], repeat: int, packages: list[str]) -> list[R
     return rows
 
 
+def table(rows: list[Row], sweeps: list[tuple[str, ...]]) -> str:
+    """The ratios of this run as Markdown, with the machine on which it ran."""
+    lines = [
+        f"Measured on {processor()}, Python {platform.python_version()}, one thread, CPU time of the second call with",
+        "set-up; `ratio`: how many times longer the other method takes than the fastest of ours whose error is",
+        "not larger.",
+        "",
+        "| case | method | cells | L1 error | seconds | ratio |",
+        "|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        own = [o.seconds for o in rows if o.case == r.case and o.method.startswith("ours") and o.error <= r.error]
+        ratio = "" if r.method.startswith("ours") else f"{r.seconds / min(own):.3g}" if own else "beyond our grids"
+        lines.append(f"| {r.case} | {r.method} | {r.cells} | {r.error:.1e} | {r.seconds:.2g} | {ratio} |")
+    if sweeps:
+        lines += ["", "| kernel | cells | ns a cell | share of the bandwidth of a copy |", "|---|---|---|---|"]
+        lines += ["| " + " | ".join(row) + " |" for row in sweeps]
+    return "\n".join(lines) + "\n"
+
+
+def processor() -> str:
+    """The name of the processor, as the system gives it."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
 def ratios(rows: list[Row]) -> None:
     """How many times longer each method takes than our fastest at its own error or less (interpolated in log-log)."""
     for case in dict.fromkeys(r.case for r in rows):
@@ -336,40 +369,58 @@ def bandwidth() -> float:
     """Bytes a second of a copy far larger than the caches (reads and writes)."""
     a = np.ones(20_000_000)
     b = np.empty_like(a)
+    return 2 * a.nbytes / best_of(lambda: np.copyto(b, a), 6)
+
+
+def best_of(work: Callable[[], object], times: int) -> float:
+    """Shortest CPU time of a call."""
     best = np.inf
-    for _ in range(4):
-        begin = time.perf_counter()
-        np.copyto(b, a)
-        best = min(best, time.perf_counter() - begin)
-    return 2 * a.nbytes / best
+    for _ in range(times):
+        begin = time.process_time()
+        work()
+        best = min(best, time.process_time() - begin)
+    return best
 
 
-def sweep_speed() -> None:
-    """Nanoseconds a cell of Crank-Nicolson sweeps in the plane, and the share of the memory bandwidth."""
+def kernels(n: int) -> list[tuple[str, Callable[[], object], int, int]]:
+    """Kernels on n^2 cells of general rates: name, call, how many numbers a cell it moves at least, terms it takes."""
     from numerics import strips
+    from numerics.expansion import chebyshev
     from numerics.lattice import lines
 
+    rng, size = np.random.default_rng(0), n * n
+    f, g, k, m, out = rng.random(size), rng.random(size), np.zeros(size), rng.random(size), np.empty(size)
+    f.reshape(n, n)[-1] = g.reshape(n, n)[-1] = 0
+    f.reshape(n, n)[:, -1] = g.reshape(n, n)[:, -1] = 0
+    begins, lengths, stride = lines((n, n), (0, 1))
+    offsets, values, peak = np.array([-n, -1, 0, 1, n]), -0.02 * rng.random((5, size)), np.empty(1)
+    rows = (np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0))
+
+    def expand() -> int:
+        return chebyshev(m, offsets, values, *rows, 20.0, 1e-14, peak, out)
+
+    terms = expand()
+    return [
+        ("sweep, first axis", lambda: strips.cayley_columns(m, f, g, k, n, n, 0, n, 0.1, out), 5, 1),
+        ("sweep, last axis", lambda: strips.cayley_lines(m, f, g, k, begins, lengths, stride, 0.1, out), 5, 1),
+        ("term of an expansion", expand, 11 * terms, terms),
+    ]
+
+
+def sweep_speed() -> list[tuple[str, ...]]:
+    """Nanoseconds a cell of the kernels in the plane, and the share of the memory bandwidth."""
     speed = bandwidth()
-    print(f"\ncopying memory: {speed / 1e9:.1f} GB/s; sweeps of general rates, ns a cell (share of the bandwidth)")
-    rng = np.random.default_rng(0)
+    print(f"\ncopying memory: {speed / 1e9:.1f} GB/s; general rates, ns a cell (share of the bandwidth)")
+    rows: list[tuple[str, ...]] = []
     for n in (64, 128, 256, 512, 1024, 2048):
-        size = n * n
-        f, g, k, m, out = rng.random(size), rng.random(size), np.zeros(size), rng.random(size), np.empty(size)
-        f.reshape(n, n)[-1] = g.reshape(n, n)[-1] = 0
-        f.reshape(n, n)[:, -1] = g.reshape(n, n)[:, -1] = 0
-        begins, lengths, stride = lines((n, n), (0, 1))
         cells = []
-        for kernel, arguments in (
-            (strips.cayley_columns, (n, n, 0, n)),
-            (strips.cayley_lines, (begins, lengths, stride)),
-        ):
-            best = np.inf
-            for _ in range(max(3, 4_000_000 // size)):
-                begin = time.perf_counter()
-                kernel(m, f, g, k, *arguments, 0.1, out)
-                best = min(best, time.perf_counter() - begin)
-            cells.append(f"{best / size * 1e9:.1f} ({5 * 8 * size / best / speed:.0%})")
-        print(f"  {n:5d}^2  first axis {cells[0]:14s} last axis {cells[1]}")
+        for name, work, moved, terms in kernels(n):
+            seconds = best_of(work, max(3, 2_000_000 // n**2))
+            each, share = seconds / terms / n**2 * 1e9, moved * 8 * n**2 / seconds / speed
+            cells.append(f"{name} {each:.1f} ({share:.0%})")
+            rows.append((name, f"{n}^2", f"{each:.1f}", f"{share:.0%}"))
+        print(f"  {n:5d}^2  {'   '.join(cells)}", flush=True)
+    return rows
 
 
 def main() -> None:
@@ -377,12 +428,14 @@ def main() -> None:
     parser.add_argument("--cases", nargs="*", default=["1d", "2d", "cross", "3d", "sweeps"])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--packages", nargs="*", default=list(PACKAGES), help="which peers in their own environment")
+    parser.add_argument("--table", help="write the ratios to this file, as Markdown")
     parser.add_argument("--json", help="write the rows to this file")
     options = parser.parse_args()
     rows = work_precision([c for c in options.cases if c in CASES], options.repeat, options.packages)
     ratios(rows)
-    if "sweeps" in options.cases:
-        sweep_speed()
+    sweeps = sweep_speed() if "sweeps" in options.cases else []
+    if options.table:
+        Path(options.table).write_text(table(rows, sweeps), encoding="utf-8")
     if options.json:
         with open(options.json, "w") as file:
             json.dump([asdict(r) for r in rows], file, indent=1)
