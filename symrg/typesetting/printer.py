@@ -72,7 +72,11 @@ class FieldPrinter(LatexPrinter):
         return str(super()._print(expr, **kwargs))
 
     def _print_Indexed(self, expr: Any) -> str:
-        return f"{self._print(expr.base)}_{{{' '.join(map(self._print, expr.indices))}}}"
+        base = str(self._print(expr.base))
+        inner = base[1:-1] if base.startswith("{") and base.endswith("}") else base
+        if "_" not in inner and inner.count("{") == inner.count("}"):
+            base = inner  # z^{(1)}_{n k}: the indices stand below the superscript and not behind it
+        return f"{base}_{{{' '.join(map(self._print, expr.indices))}}}"
 
     def _print_IndexedBase(self, expr: Any) -> str:
         return symbol_name(str(expr.label))
@@ -240,7 +244,7 @@ class FieldPrinter(LatexPrinter):
                 return rf"({text})^{{{printed}}}"
             return rf"{{{text}}}^{{{printed}}}" if "^" in text or "'" in text else rf"{text}^{{{printed}}}"
         text = str(self._print(base))
-        if not (base.is_Integer and base.is_nonnegative) and not isinstance(base, sympy.Indexed):
+        if not (base.is_Integer and base.is_nonnegative) and not (isinstance(base, sympy.Indexed) and "^" not in text):
             text = (
                 text
                 if isinstance(base, sympy.NumberSymbol) or base in (S.ImaginaryUnit, S.Infinity)
