@@ -2,15 +2,18 @@
 
     python benchmarks/expectations.py [--seconds 60] [--skip-plain] [--json FILE]
 
-Each family runs in a process of its own, cold; both routes in the same run.
+Each family runs in a process of its own, cold, under a limit of CPU seconds; both routes in the same run.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
+import resource
 import time
+from queue import Empty
 
 FAMILIES = (
     "normal", "exponential", "laplace", "cauchy", "gamma", "inverse_gaussian", "rayleigh", "poisson", "beta",
@@ -45,7 +48,8 @@ def plain(name: str) -> bool:
     return True
 
 
-def _worker(route: str, name: str, queue: multiprocessing.Queue) -> None:
+def _worker(route: str, name: str, seconds: float, queue: multiprocessing.Queue) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds) + 5))
     start = time.process_time()
     try:
         solved = {"engine": engine, "plain": plain}[route](name)
@@ -59,12 +63,16 @@ def measure(route: str, name: str, seconds: float) -> tuple[bool, float, str]:
     """Solved or not, CPU seconds, and how it failed."""
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
-    process = context.Process(target=_worker, args=(route, name, queue))
+    process = context.Process(target=_worker, args=(route, name, seconds, queue))
     process.start()
     try:
-        return queue.get(timeout=seconds)
-    except Exception:  # queue.Empty: the time was up
-        return False, seconds, "time out"
+        while True:
+            alive = process.is_alive()
+            try:
+                return queue.get(timeout=1)
+            except Empty:
+                if not alive:  # the limit of CPU time ended it
+                    return False, seconds, "time out"
     finally:
         process.kill()
         process.join()

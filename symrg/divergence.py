@@ -17,7 +17,7 @@ from sympy import S
 from symrg.budget import Budget, Declined
 from symrg.errors import InvalidModel, IrregularModel, NoClosedForm, NotExponentialFamily
 from symrg.exponential.recognition import expand_separable
-from symrg.short_form import short_form
+from symrg.short_form import short_form, with_joined_logarithms, with_plain_signs
 
 Limit = float | Budget | None
 
@@ -41,12 +41,30 @@ def kl_divergence(model: Any, other_parameters: Any, budget: Limit = None, *, re
     other = other_point(model, other_parameters)
     _regular(model)
     twin = _twins(model)
-    value = _over_twins(model, twin, lambda ratio: short_form(expected(model, ratio, left)))
-    if not reverse:
-        return short_form(value.subs({twin[p]: other[p] for p in twin}, simultaneous=True))
-    image: dict[sp.Symbol, sp.Expr] = {p: other[p] for p in twin}
-    image.update({q: p for p, q in twin.items()})
-    return short_form(value.subs(image, simultaneous=True))
+    value = _over_twins(model, twin, lambda ratio: _short(expected(model, ratio, left), left))
+    value = with_joined_logarithms(value, _positive_in_domain(model, twin))
+    image: dict[sp.Symbol, sp.Expr] = {twin[p]: other[p] for p in twin}
+    if reverse:
+        image = {p: other[p] for p in twin} | {q: p for p, q in twin.items()}
+    return _short(value.subs(image, simultaneous=True), left, _positive_in_domain(model, twin, image))
+
+
+def _short(value: sp.Expr, budget: Budget, positive: frozenset[sp.Expr] = frozenset()) -> sp.Expr:
+    """The short form, if there is time for it."""
+    found = budget.attempt("in short", short_form, value, share=0.5)
+    return with_plain_signs(with_joined_logarithms(value if found is None else found, positive))
+
+
+def _positive_in_domain(
+    model: Any, twin: Mapping[sp.Symbol, sp.Symbol], image: Mapping[sp.Symbol, sp.Expr] | None = None
+) -> frozenset[sp.Expr]:
+    """Expressions that the domain makes positive at both points, as they may stand in logarithms."""
+    gaps = [r.gts - r.lts for r in model.domain if isinstance(r, sp.Gt | sp.Ge | sp.Lt | sp.Le)]
+    gaps += [g.subs(dict(twin), simultaneous=True) for g in gaps]
+    if image is not None:
+        gaps += [g.subs(dict(image), simultaneous=True) for g in gaps]
+    forms = {form for g in gaps for form in (g, sp.expand(g), sp.factor(g))}
+    return frozenset(f for form in forms for f in (form, *sp.Mul.make_args(form)) if f.free_symbols and f in forms)
 
 
 def log_ratio(model: Any, other: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
@@ -191,6 +209,10 @@ def expected(model: Any, expression: sp.Expr, budget: Limit = None) -> sp.Expr:
         NoClosedForm: neither way within the budget.
     """
     left = Budget.of(budget)
+    if len(model.sample) > 2 and expression.is_polynomial(*model.sample):
+        whole = left.attempt("the polynomial as a whole", model.expectation, expression, left, share=0.4)
+        if whole is not None:
+            return whole
     pairs, rest = split_moments(model, expression)
     value = left.attempt("moments of the sample", _by_moments, model, pairs, rest, left, share=0.7)
     if value is not None:
@@ -207,7 +229,8 @@ def _by_moments(model: Any, pairs: list[tuple[sp.Expr, sp.Expr]], rest: sp.Expr,
 
 def entropy(model: Any, budget: Limit = None) -> sp.Expr:
     """-E[ln p]: differential entropy, or Shannon's in nats for a discrete sample."""
-    return short_form(-expected(model, model.log_density, budget))
+    left = Budget.of(budget)
+    return _short(-expected(model, model.log_density, left), left)
 
 
 # ---------------------------------------------------------------------- expansions

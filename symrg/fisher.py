@@ -20,6 +20,7 @@ from symrg.expectation.interior import Point
 from symrg.expectation.numeric import NumericFailure, number
 from symrg.expectation.special import differentiate
 from symrg.expectation.tidy import is_closed, tidy
+from symrg.short_form import with_plain_signs
 
 if TYPE_CHECKING:
     from symrg.expectation import Engine
@@ -95,7 +96,7 @@ def _checked(model: StatisticalModel, engine: Engine, metric: sympy.Matrix, budg
 
 def _shorter(expression: sympy.Expr, budget: Budget) -> sympy.Expr:
     short = budget.attempt("the entry, in short", tidy, expression, share=0.3)
-    return expression if short is None else short
+    return with_plain_signs(expression if short is None else short)
 
 
 def _entries(model: StatisticalModel, engine: Engine, budget: Budget, confirmed: bool) -> sympy.Matrix:

@@ -7,6 +7,7 @@ quotient, completed squares and remainder; the shortest wins.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import sympy as sp
@@ -42,8 +43,27 @@ def short_form(e: Any) -> sp.Expr:
     return with_joined_logarithms(min(forms, key=sp.count_ops))
 
 
+def _one_exponential(total: sp.Expr) -> sp.Expr:
+    """c cosh u + c sinh u as c exp(u), and c cosh u - c sinh u as c exp(-u)."""
+    terms = list(total.args)
+    for term in total.args:
+        for node in sp.Mul.make_args(term):
+            if isinstance(node, sp.cosh) and term in terms:
+                c, u = term / node, node.args[0]
+                for sign in (1, -1):
+                    if (other := sign * c * sp.sinh(u)) in terms:
+                        terms.remove(term)
+                        terms.remove(other)
+                        terms.append(c * sp.exp(sign * u))
+                        break
+    return sp.Add(*terms)
+
+
 def _tidy_logarithm(a: sp.Expr) -> sp.Expr:
     argument = a.args[0]
+    if argument.has(sp.sinh, sp.tanh):
+        argument = sp.factor(sp.together(argument.replace(sp.tanh, lambda u: sp.sinh(u) / sp.cosh(u))))
+        return sp.expand_log(sp.log(argument.replace(lambda e: e.is_Add and e.has(sp.cosh), _one_exponential)))
     if argument.free_symbols and argument.is_number is False:
         try:
             argument = normal_form(argument)
@@ -138,20 +158,25 @@ def components(polynomial: sp.Expr) -> sp.Expr:
     return sp.Add(*(sp.factor(value) for _, value in groups))
 
 
-def with_joined_logarithms(expression: sp.Expr) -> sp.Expr:
+def with_joined_logarithms(expression: sp.Expr, positive: Collection[sp.Expr] = ()) -> sp.Expr:
     """`joined_logarithms` in every sum of an expression."""
-    return expression.replace(lambda a: a.is_Add and a.has(sp.log), joined_logarithms)
+    return expression.replace(lambda a: a.is_Add and a.has(sp.log), lambda a: joined_logarithms(a, positive))
 
 
-def joined_logarithms(expression: sp.Expr) -> sp.Expr:
-    """c ln a - c ln b as c ln(a/b) among the terms of a sum, where both are positive."""
+def joined_logarithms(expression: sp.Expr, positive: Collection[sp.Expr] = ()) -> sp.Expr:
+    """c ln a - c ln b as c ln(a/b) among the terms of a sum, where both are positive.
+
+    Args:
+        expression: a sum.
+        positive: expressions that are positive besides those that SymPy knows to be.
+    """
     if not expression.is_Add:
         return expression
     groups: dict[sp.Expr, tuple[list[sp.Expr], list[sp.Expr]]] = {}
     rest, numbers = [], []
     for term in expression.args:
         logs = [f for f in sp.Mul.make_args(term) if isinstance(f, sp.log)]
-        if len(logs) != 1 or not logs[0].args[0].is_positive:
+        if len(logs) != 1 or not (logs[0].args[0].is_positive or logs[0].args[0] in positive):
             rest.append(term)
             continue
         if not logs[0].args[0].free_symbols:
@@ -172,3 +197,31 @@ def joined_logarithms(expression: sp.Expr) -> sp.Expr:
         else:
             rest += [c * sp.log(a) for a in above] + [-c * sp.log(b) for b in below]
     return sp.Add(*rest, *(term for term, _, _ in numbers))
+
+
+def with_plain_signs(expression: sp.Expr) -> sp.Expr:
+    """Products as they are printed for small positive symbols: 1 - p rather than p - 1, c ln(a/b) with a positive c."""
+    return expression.replace(lambda a: a.is_Mul and a.free_symbols != set(), _plain_product)
+
+
+def _plain_product(product: sp.Expr) -> sp.Expr:
+    factors, sign = [], 1
+    for factor in product.args:
+        base, exponent = factor.as_base_exp()
+        if base.is_Add and exponent.is_Integer and _negative_near_zero(base):
+            factor, sign = (-base) ** exponent, -sign if int(exponent) % 2 else sign
+        elif factor.is_Number and factor.is_negative:
+            factor, sign = -factor, -sign
+        factors.append(factor)
+    if sign < 0:
+        for k, factor in enumerate(factors):
+            if isinstance(factor, sp.log) and sp.fraction(factor.args[0])[1] != 1:
+                factors[k], sign = sp.log(1 / factor.args[0]), 1
+                break
+    return sp.Mul(sign, *factors)
+
+
+def _negative_near_zero(total: sp.Expr) -> bool:
+    if not all(s.is_positive for s in total.free_symbols) or not total.is_polynomial(*total.free_symbols):
+        return False
+    return bool(total.subs({s: sp.Rational(1, 10**6) for s in total.free_symbols}) < 0)

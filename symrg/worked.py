@@ -15,6 +15,7 @@ from symrg.derivation import Derivation
 from symrg.divergence import entropy, kl_divergence, kl_expansion, log_ratio, multi_indices, split_in, split_moments
 from symrg.errors import InvalidModel, NoClosedForm
 from symrg.expectation import Expectation
+from symrg.kl_geometry import geometric_term
 from symrg.short_form import short_form
 
 Limit = float | Budget | None
@@ -161,6 +162,39 @@ def _kl_expansion(model: Any, budget: Budget, order: int = 4) -> Derivation:
     return chain.step(powers, "expectations of derivatives of the score")
 
 
+def _kl_geometry(model: Any, budget: Budget, order: int = 4) -> Derivation:
+    """Orders 2 to 4 of the divergence by metric, connections and higher tensors, then for this family."""
+    small = sp.Symbol("epsilon", positive=True)
+    delta = [sp.Symbol(f"delta_{p.name}", real=True) for p in model.parameters]
+    parameters = tuple(model.parameters)
+    moved = {p: p + small * d for p, d in zip(parameters, delta)}
+    conditions = _both_domains(model, moved)
+    for p, place in moved.items():
+        if p.is_positive or p.is_negative:
+            conditions += (place > 0 if p.is_positive else place < 0,)
+    terms = [geometric_term(k) for k in range(2, order + 1)]
+    values = [short_form(t.evaluate(model, delta, budget)) for t in terms]
+    general = " + ".join(rf"\epsilon^{{{t.order}}}\, {t.latex()}" for t in terms)
+    notation = r"D_{\mathrm{KL}}(\theta \parallel \theta + \epsilon\,\delta\theta)"
+    title = f"the Kullback-Leibler divergence to order {order} in metric, connections and higher tensors"
+    start = Expectation(log_ratio(model, moved), model)
+    chain = Derivation(title, start, conditions=conditions, notation=notation)
+    try:
+        closed = kl_divergence(model, moved, Budget(max(budget.remaining * 0.5, 0.05)))
+        chain = chain.step(closed, "closed form of the divergence")
+    except NoClosedForm:
+        pass
+    by_orders = sp.Add(*(small**t.order * value for t, value in zip(terms, values)))
+    tail = (small, S.Zero, order + 1)
+    because = "Taylor's theorem, with $\\mathbb{E}(\\ell_{ij..})$ by Bartlett's identities"
+    chain = chain.step(by_orders, because, order=tail, printed=general)
+    polynomial = kl_expansion(model, order, [small * d for d in delta], budget)
+    powers = sp.collect(sp.expand(polynomial), small)
+    if powers == by_orders:
+        powers = sp.Add(*(small**t.order * sp.expand(value) for t, value in zip(terms, values)))
+    return chain.step(powers, "the tensors of this family; the derivatives of $\\ln p$ give the same")
+
+
 def _entropy(model: Any, budget: Budget) -> Derivation:
     closed = entropy(model, budget)
     start = Expectation(-model.log_density, model)
@@ -259,6 +293,7 @@ _WORKED: dict[str, Callable[[Any, Budget], Derivation]] = {
     "fisher_metric": _fisher_metric,
     "kl_divergence": _kl_divergence,
     "kl_expansion": _kl_expansion,
+    "kl_geometry": _kl_geometry,
     "entropy": _entropy,
     "log_partition": _log_partition,
     "jeffreys_prior": _jeffreys_prior,

@@ -178,6 +178,8 @@ class Engine:
         return _multiple_ratio(self._inner, target, point)
 
     def _by_sympy(self, target: sympy.Expr) -> sympy.Expr:
+        if any(_beyond_summation(target, axis) for axis in self._inner.axes):
+            raise Declined("a series of logarithms of factorials, which has no closed form in SymPy's functions")
         value = target * sympy.exp(self._inner.log_density)
         for axis in self._inner.axes:
             if axis.points is not None:
@@ -191,6 +193,14 @@ class Engine:
             if not is_closed(value):
                 raise Declined("SymPy left it unevaluated")
         return value
+
+
+def _beyond_summation(target: sympy.Expr, axis: Axis) -> bool:
+    """Whether a sum over an axis holds logarithms or polygamma functions of it: no algorithm of SymPy sums these."""
+    if not axis.discrete or axis.points is not None or (axis.lower.is_number and axis.upper.is_Integer):
+        return False
+    hard = (sympy.log, sympy.loggamma, sympy.polygamma)
+    return any(node.has(axis.symbol) for node in target.atoms(*hard))
 
 
 def _confirmed(density: Density, expression: sympy.Expr, value: sympy.Expr, points: Sequence[Point]) -> bool:

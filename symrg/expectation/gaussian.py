@@ -14,6 +14,9 @@ from symrg.budget import Declined
 from symrg.support import Axis
 
 
+_LONG = 600  # operations beyond which a form is left as it is
+
+
 @dataclass(frozen=True)
 class Normal:
     """exp(-y^T precision y / 2 + linear^T y + constant) over all of R^n.
@@ -65,6 +68,9 @@ class Normal:
         Raises:
             Declined: for anything else.
         """
+        quadratic = self._of_quadratic(expression)
+        if quadratic is not None:
+            return _compact(quadratic) if sympy.count_ops(quadratic) < _LONG else quadratic
         total = S.Zero
         for term in sympy.Add.make_args(sympy.expand(expression)):
             coefficient, rest = term.as_independent(*self.sample, as_Add=False)
@@ -78,6 +84,23 @@ class Normal:
                     polynomial *= factor
             total += coefficient * self._term(sympy.expand(exponent), polynomial)
         return _compact(total)
+
+    def _of_quadratic(self, expression: sympy.Expr) -> sympy.Expr | None:
+        """f(m) + C_ij d_i d_j f / 2 for a polynomial of degree two, unexpanded; None for anything else."""
+        if not expression.is_polynomial(*self.sample):
+            return None
+        slopes = [sympy.diff(expression, y) for y in self.sample]
+        turns = {}
+        for i, slope in enumerate(slopes):
+            for j in range(i, len(self.sample)):
+                turn = _compact(sympy.diff(slope, self.sample[j]))
+                if turn.has(*self.sample):
+                    return None
+                turns[i, j] = turn
+        total = expression.subs(dict(zip(self.sample, self.mean)), simultaneous=True)
+        for (i, j), turn in turns.items():
+            total += self.covariance[i, j] * turn / (2 if i == j else 1)
+        return total
 
     def _term(self, exponent: sympy.Expr, polynomial: sympy.Expr) -> sympy.Expr:
         mean, factor = self.mean, S.One

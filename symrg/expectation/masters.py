@@ -91,6 +91,41 @@ def bessel_k(s: sympy.Expr, b: sympy.Expr, c: sympy.Expr) -> sympy.Expr:
     return 2 * (c / b) ** (s / 2) * k
 
 
+def log_bessel_k(s: sympy.Expr, b: sympy.Expr, c: sympy.Expr) -> sympy.Expr:
+    """int_0^oo x^(s-1) ln x exp(-b x - c/x) dx, the derivative of `bessel_k` in s.
+
+    Raises:
+        Declined: s is neither an integer nor half an odd one, so that dK_s/ds has no closed form.
+    """
+    z, q = 2 * sympy.sqrt(b * c), sympy.sqrt(c / b)
+    return sympy.log(q) * bessel_k(s, b, c) + 2 * q**s * bessel_k_slope(s, z)
+
+
+def bessel_k_slope(order: sympy.Expr, z: sympy.Expr) -> sympy.Expr:
+    """dK_nu(z)/dnu at an integer or half an odd integer (DLMF 10.38.4, 10.38.7 and the recurrence 10.29.1).
+
+    Raises:
+        Declined: another order.
+    """
+    if order.could_extract_minus_sign():
+        return -bessel_k_slope(-order, z)
+    if order.is_Integer and order <= 30:
+        n = int(order)
+        total = sympy.Add(
+            *((z / 2) ** (k - n) * sympy.besselk(k, z) / (sympy.factorial(k) * (n - k)) for k in range(n))
+        )
+        return sympy.factorial(n) * total / 2
+    if not ((2 * order).is_Integer and order <= 30):
+        raise Declined(f"the derivative of a Bessel function in its order {order}")
+    below = sympy.sqrt(sympy.pi / (2 * z)) * sympy.exp(z) * sympy.expint(1, 2 * z)
+    slopes = [-below, below]  # at -1/2 and 1/2
+    nu = sympy.Rational(1, 2)
+    while nu < order:
+        slopes.append(slopes[-2] + 2 * half_integer_bessel_k(nu, z) / z + 2 * nu / z * slopes[-1])
+        nu += 1
+    return slopes[-1]
+
+
 def half_integer_bessel_k(order: sympy.Expr, z: sympy.Expr) -> sympy.Expr:
     """K_(n+1/2)(z) in elementary form (DLMF 10.49.12)."""
     n = int(abs(order) - sympy.Rational(1, 2))

@@ -148,8 +148,10 @@ class TermIntegrals:
                     raise Declined("the exponential does not decay")
                 if c == 0:
                     return outer * masters.gamma(s, b, k)
+                if k > 1:
+                    raise Declined("several logarithms with a Bessel kernel")
                 if k:
-                    raise Declined("logarithm with a Bessel kernel")
+                    return outer * masters.log_bessel_k(s, b, c)
                 return outer * masters.bessel_k(s, b, c)
             if moving == 0 and others == [x + 1]:
                 return outer * masters.beta_prime(s, -t.power(x + 1), k, t.log(x + 1))

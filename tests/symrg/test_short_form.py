@@ -3,7 +3,16 @@
 import pytest
 import sympy as sp
 
-from symrg.short_form import by_kernels, components, joined_logarithms, normal_form, rational_form, short_form
+from symrg.short_form import (
+    by_kernels,
+    components,
+    joined_logarithms,
+    normal_form,
+    rational_form,
+    short_form,
+    with_joined_logarithms,
+    with_plain_signs,
+)
 
 m, n = sp.symbols("m n", real=True)
 s, t, a = sp.symbols("s t a", positive=True)
@@ -58,3 +67,33 @@ def test_logarithms_of_numbers_and_of_signs_unknown_stay():
     assert joined_logarithms(sp.log(m) - sp.log(n)) == sp.log(m) - sp.log(n)
     assert joined_logarithms(sp.log(s) + sp.log(t)) == sp.log(s) + sp.log(t)
     assert joined_logarithms(sp.log(s) - sp.log(t) - 2 * sp.log(2)) == sp.log(s / (4 * t))
+
+
+def test_products_are_printed_with_plain_signs():
+    p, q = sp.symbols("p q", positive=True)
+    printed = {
+        -1 / (p * (p - 1)): "1/(p*(1 - p))",
+        (p - 1) / (q**2 * (q - 1)): "(1 - p)/(q**2*(1 - q))",
+        (p - 1) * sp.log(p / q): "(1 - p)*log(q/p)",
+        p - 1: "p - 1",
+        -p * sp.log(q): "-p*log(q)",
+    }
+    for given, wanted in printed.items():
+        found = with_plain_signs(given)
+        assert str(found) == wanted
+        assert not found.has(sp.Float)
+        assert abs((found - given).subs({p: 0.3, q: 0.8}).evalf()) < 1e-12
+
+
+def test_logarithms_are_joined_where_the_domain_makes_them_positive():
+    p, q = sp.symbols("p q", positive=True)
+    apart = q * sp.log(1 - p) - q * sp.log(1 - q)
+    assert with_joined_logarithms(apart) == apart
+    joined = with_joined_logarithms(apart, {1 - p, 1 - q})
+    assert joined == q * sp.log((1 - p) / (1 - q))
+
+
+def test_hyperbolic_functions_in_a_logarithm_become_an_exponential():
+    h = sp.Symbol("h", positive=True)
+    assert sp.simplify(short_form(sp.log(1 - sp.tanh(h))) - (-h - sp.log(sp.cosh(h)))) == 0
+    assert not short_form(sp.log(1 + sp.tanh(h))).has(sp.sinh)

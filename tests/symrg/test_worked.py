@@ -93,3 +93,14 @@ def test_chains_print_and_begin_with_the_definition():
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(InvalidModel, match=r"christoffel.*fisher_metric.*score"):
         worked.derivation(NORMAL, "fisher")
+
+
+def test_the_expansion_in_tensors_is_verified_and_another_connection_is_refused():
+    chain = worked.derivation(RATE, "kl_geometry")
+    assert r"\Gamma^{(1/3)}_{k,ij}" in chain.latex()
+    verdicts = chain.verify(40)
+    assert [v.status for v in verdicts] == ["holds"] * 3
+    small = next(s for s in chain.last.free_symbols if s.name == "epsilon")
+    wrong = chain.last + small**3  # as another connection at order 3 would give
+    last = replace(chain.steps[-1], expr=wrong)
+    assert replace(chain, steps=(*chain.steps[:-1], last)).verify(40)[-1].status != "holds"
