@@ -54,6 +54,12 @@ def single_values(exprs: list[sp.Basic]) -> tuple[sp.Expr, ...]:
     for expr in exprs:
         bound = {limit[0] for node in expr.atoms(sp.Integral, sp.Sum, sp.Product) for limit in node.limits}
         for node in sp.preorder_traversal(expr):
+            if isinstance(node, sp.floor | sp.ceiling | sp.frac):  # where it turns it may just touch a whole number
+                for s in node.args[0].free_symbols - bound:
+                    slope = node.args[0].diff(s)
+                    if s.is_extended_real and not s.is_integer and slope.has(s) and not slope.has(sp.Derivative):
+                        found[slope] = None
+                continue
             if isinstance(node, sp.Eq | sp.Ne):
                 gap = node.lhs - node.rhs
             elif isinstance(node, sp.KroneckerDelta):
@@ -159,7 +165,7 @@ def _nearest(ball: Any, poly: sp.Poly) -> sp.Rational:
 
 
 _GRID = [sp.Rational(k, 8) for k in range(-40, 41)] + [
-    s * sp.Integer(10) ** k for s in (-1, 1) for k in (-12, -8, -5, -3, -2, 1, 2, 3, 5, 8)
+    s * sp.Integer(10) ** k for s in (-1, 1) for k in (-40, -25, -12, -8, -5, -3, -2, 1, 2, 3, 5, 8, 12, 17, 25, 40, 80)
 ]
 
 

@@ -25,7 +25,7 @@ from symrg.verification.reading import Reading
 
 __all__ = ["Domain", "Values", "changes_of_form", "precision", "zeros"]
 
-_STEPS = (1, 12, 34)  # distances from an edge, as powers of ten
+_STEPS = (1, 12, 34, 90)  # distances from an edge, as powers of ten
 _TRIES = 60  # a point
 
 
