@@ -107,7 +107,7 @@ def test_the_formulas_typeset():
     metric = network_metric(_network(nn.ReLU, (3, 2, 3), True))
     text = metric.latex()
     assert text.count(r"\begin{") == text.count(r"\end{")
-    assert r"{s^{(1)}}_{n k}^{2} \sum_{j=0}^{d_{2} - 1}" in text
+    assert r"(s^{(1)}_{n k})^{2} \sum_{j=0}^{d_{2} - 1}" in text
     assert "for k" in metric.sources()["0.weight"]
 
 
