@@ -80,6 +80,9 @@ def separate(log_density: Any, sample: Sequence[Symbol], parameters: Sequence[Sy
     grouped: dict[Expr, Expr] = {}
     of_parameters, of_sample = sympy.S.Zero, sympy.S.Zero
     expanded = sympy.expand(sympy.expand_log(sympy.sympify(log_density, strict=True), force=True))
+    waves = expanded.atoms(sympy.cos, sympy.sin)
+    if any(w.has(*sample) and w.has(*parameters) for w in waves):
+        expanded = sympy.expand(sympy.expand_trig(expanded))  # cos(y - mu) is a sum of two products
     for term in sympy.Add.make_args(expanded):
         if not term.has(*sample):
             of_parameters += term
@@ -258,32 +261,103 @@ def _normal(form: _Form) -> Named | None:
     return Named("normal", form.theta, (("mean", mean), ("variance", sympy.simplify(variance))), kernel, total)
 
 
-def _gamma(form: _Form) -> Named | None:
-    (x,) = form.theta
-    found = form.take(sympy.log(x), x)
-    if found is None or not x.is_positive:
+def _power_in(form: _Form, x: Symbol) -> Expr | None:
+    """p, where the log-weight is a combination of ln x and x^p alone."""
+    others = [f for f in form.coefficients if f != sympy.log(x)]
+    if len(others) != 1:
         return None
-    shape, rate = sympy.simplify(found[0] + 1), sympy.simplify(-found[1])
-    _must(shape, "shape", "gamma")
-    _must(rate, "rate", "gamma")
-    kernel = x ** (shape - 1) * sympy.exp(-rate * x)
-    return Named("gamma", form.theta, (("shape", shape), ("rate", rate)), kernel, sympy.gamma(shape) / rate**shape)
+    base, p = others[0].as_base_exp()
+    return p if base == x and not p.has(x) else None
+
+
+def _gamma(form: _Form) -> Named | None:
+    """Of x, or of a power of x."""
+    (x,) = form.theta
+    if not x.is_positive:
+        return None
+    power = _power_in(form, x) if set(form.coefficients) - {sympy.log(x)} else sympy.S.One
+    if power is None or not power.is_positive:
+        return None
+    found = form.take(sympy.log(x), x**power)
+    if found is None:
+        return None
+    logarithm, slope = found
+    shape, rate = sympy.simplify((logarithm + 1) / power), sympy.simplify(-slope)
+    name = "gamma" if power == 1 else "generalised gamma"
+    _must(shape, "shape", name)
+    _must(rate, "rate", name)
+    kernel = x ** (power * shape - 1) * sympy.exp(-rate * x**power)
+    hyper = (("shape", shape), ("rate", rate)) + ((("power", power),) if power != 1 else ())
+    return Named(name, form.theta, hyper, kernel, sympy.gamma(shape) / (power * rate**shape))
 
 
 def _inverse_gamma(form: _Form) -> Named | None:
+    """Of x, or of a power of x."""
     (x,) = form.theta
-    for power, name in ((1, "inverse-gamma"), (2, "square-root inverse-gamma")):
-        found = form.take(sympy.log(x), x**-power)
-        if found is None or not x.is_positive or found[1] == 0:
+    power = _power_in(form, x) if x.is_positive else None
+    if power is None or not power.is_negative:
+        return None
+    power = -power
+    found = form.take(sympy.log(x), x**-power)
+    if found is None:
+        return None
+    logarithm, slope = found
+    names = {1: "inverse-gamma", 2: "square-root inverse-gamma"}
+    name = names.get(power, "generalised inverse-gamma")
+    scale = sympy.simplify(-slope)
+    shape = sympy.simplify((-logarithm - 1) / power)
+    _must(shape, "shape", name)
+    _must(scale, "scale", name)
+    kernel = x ** (-power * shape - 1) * sympy.exp(-scale / x**power)
+    total = sympy.gamma(shape) / (power * scale**shape)
+    hyper = (("shape", shape), ("scale", scale)) + ((("power", power),) if power not in names else ())
+    return Named(name, form.theta, hyper, kernel, total)
+
+
+def _generalised_inverse_gaussian(form: _Form) -> Named | None:
+    """x^(p - 1) exp(-(a x + b/x) / 2), normalised by a Bessel function (Jorgensen 1982, eq. 1.1)."""
+    (x,) = form.theta
+    found = form.take(sympy.log(x), x, 1 / x)
+    if found is None or not x.is_positive or found[1] == 0 or found[2] == 0:
+        return None
+    order, a, b = sympy.simplify(found[0] + 1), sympy.simplify(-2 * found[1]), sympy.simplify(-2 * found[2])
+    name = "generalised inverse Gaussian"
+    _must(a, "a", name)
+    _must(b, "b", name)
+    kernel = x ** (order - 1) * sympy.exp(-(a * x + b / x) / 2)
+    total = 2 * (b / a) ** (order / 2) * sympy.besselk(order, sympy.sqrt(a * b))
+    return Named(name, form.theta, (("order", order), ("a", a), ("b", b)), kernel, total)
+
+
+def _log_gamma(form: _Form) -> Named | None:
+    """Of a logarithm x = ln g of a gamma variable g: exp(shape x - rate e^x); of -ln g too."""
+    (x,) = form.theta
+    for sign in (1, -1):
+        found = form.take(x, sympy.exp(sign * x))
+        if found is None or x.is_positive or found[1] == 0:
             continue
-        scale = sympy.simplify(-found[1])
-        shape = sympy.simplify((-found[0] - 1) / power)
+        shape, rate = sympy.simplify(sign * found[0]), sympy.simplify(-found[1])
+        name = "log-gamma" if sign == 1 else "negative log-gamma"
         _must(shape, "shape", name)
-        _must(scale, "scale", name)
-        kernel = x ** (-power * shape - 1) * sympy.exp(-scale / x**power)
-        total = sympy.gamma(shape) / (power * scale**shape)
-        return Named(name, form.theta, (("shape", shape), ("scale", scale)), kernel, total)
+        _must(rate, "rate", name)
+        kernel = sympy.exp(sign * shape * x - rate * sympy.exp(sign * x))
+        return Named(name, form.theta, (("shape", shape), ("rate", rate)), kernel, sympy.gamma(shape) / rate**shape)
     return None
+
+
+def _log_odds_beta(form: _Form) -> Named | None:
+    """Of log-odds x = ln(p / (1 - p)) of a beta variable p: e^(alpha x) / (1 + e^x)^(alpha + beta)."""
+    (x,) = form.theta
+    found = form.take(x, sympy.log(1 + sympy.exp(x)))
+    if found is None or x.is_positive or sympy.log(1 + sympy.exp(x)) not in form.coefficients:
+        return None
+    a = sympy.simplify(found[0])
+    b = sympy.simplify(-found[1] - a)
+    _must(a, "alpha", "log-odds beta")
+    _must(b, "beta", "log-odds beta")
+    kernel = sympy.exp(a * x) / (1 + sympy.exp(x)) ** (a + b)
+    total = sympy.gamma(a) * sympy.gamma(b) / sympy.gamma(a + b)
+    return Named("log-odds beta", form.theta, (("alpha", a), ("beta", b)), kernel, total)
 
 
 def _beta(form: _Form) -> Named | None:
@@ -337,53 +411,64 @@ def _dirichlet(form: _Form) -> Named | None:
 
 
 def _normal_inverse_gamma(form: _Form) -> Named | None:
-    """Of (mu, v) with v the variance, or of (mu, sigma): v = sigma^2, with the Jacobian 2 sigma."""
-    if len(form.theta) != 2:
-        return None
-    for mu, v in (form.theta, form.theta[::-1]):
-        if not v.is_positive or mu.is_positive:
-            continue
-        for power in (1, 2):
-            w = v**power
-            found = form.take(sympy.log(v), 1 / w, mu / w, mu**2 / w)
-            if found is None or found[3] == 0:
-                continue
-            logarithm, constant, linear, square = found
-            strength = sympy.simplify(-2 * square)  # lambda: observations that the mean is worth
-            mean = sympy.simplify(linear / strength)
-            scale = sympy.simplify(-constant - strength * mean**2 / 2)
-            # weight dmu dv: v^(-alpha - 3/2); in sigma the Jacobian adds one power
-            shape = sympy.simplify(-logarithm - sympy.Rational(3, 2) if power == 1 else (-logarithm - 2) / 2)
-            name = "normal-inverse-gamma"
-            for e, what in ((strength, "lambda"), (shape, "shape"), (scale, "scale")):
-                _must(e, what, name)
-            exponent = constant / w + linear * mu / w + square * mu**2 / w
-            kernel = v**logarithm * sympy.exp(exponent)
-            total = sympy.sqrt(2 * sympy.pi / strength) * sympy.gamma(shape) / scale**shape / power
-            hyper = (("mean", mean), ("lambda", strength), ("shape", shape), ("scale", scale))
-            return Named(name, form.theta, hyper, kernel, total)
-    return None
+    """Of coefficients and (variance or standard deviation v): a normal of covariance v V times an inverse gamma."""
+    return _normal_with_width(form, ((-1, "normal-inverse-gamma"), (-2, "normal-inverse-gamma")))
 
 
 def _normal_gamma(form: _Form) -> Named | None:
-    """Of (mu, h) with h the precision."""
-    if len(form.theta) != 2:
-        return None
-    for mu, h in (form.theta, form.theta[::-1]):
-        found = form.take(sympy.log(h), h, mu * h, mu**2 * h)
-        if found is None or found[3] == 0 or not h.is_positive or mu.is_positive:
+    """Of coefficients and the precision h: a normal of covariance V / h times a gamma."""
+    return _normal_with_width(form, ((1, "normal-gamma"),))
+
+
+def _normal_with_width(form: _Form, choices: Sequence[tuple[int, str]]) -> Named | None:
+    """exp(w^p (c + l.m - m.S m / 2)) w^k of coefficients m, one or more, and a width w, for one of the powers p.
+
+    One coefficient has the hyperparameters mean and lambda; several have the vector mean and the matrix precision, in
+    units of the precision of one observation.
+    """
+    theta = form.theta
+    for width in theta:
+        m = [t for t in theta if t != width]
+        if not width.is_positive or not m or any(t.is_positive for t in m):
             continue
-        logarithm, constant, linear, square = found
-        strength = sympy.simplify(-2 * square)
-        mean = sympy.simplify(linear / strength)
-        rate = sympy.simplify(-constant - strength * mean**2 / 2)
-        shape = sympy.simplify(logarithm + sympy.Rational(1, 2))
-        for e, what in ((strength, "lambda"), (shape, "shape"), (rate, "rate")):
-            _must(e, what, "normal-gamma")
-        kernel = h**logarithm * sympy.exp(h * (constant + linear * mu + square * mu**2))
-        total = sympy.sqrt(2 * sympy.pi / strength) * sympy.gamma(shape) / rate**shape
-        hyper = (("mean", mean), ("lambda", strength), ("shape", shape), ("rate", rate))
-        return Named("normal-gamma", form.theta, hyper, kernel, total)
+        for power, name in choices:
+            w = width**power
+            monomials = [sympy.S.One, *m, *(a * b for a, b in combinations_with_replacement(m, 2))]
+            found = form.take(sympy.log(width), *(w * f for f in monomials))
+            if found is None:
+                continue
+            logarithm, coefficients = found[0], dict(zip(monomials, found[1:]))
+            exponent = sympy.Add(*(c * f for f, c in coefficients.items()))
+            strength = ImmutableMatrix((-sympy.hessian(exponent, m)).applyfunc(sympy.simplify))
+            if all(e == 0 for e in strength):
+                continue
+            determinant = sympy.simplify(strength.det())
+            if determinant == 0:
+                raise ImproperDensity(
+                    f"nothing bounds the directions {[list(v) for v in strength.nullspace()]} of {m}: the data do "
+                    "not see them (singular Fisher metric); give a prior that does, or more data"
+                )
+            for k in range(1, len(m) + 1):
+                what = "lambda" if len(m) == 1 else f"a minor of the precision ({k} x {k})"
+                _must(sympy.simplify(strength[:k, :k].det()), what, name)
+            slope = ImmutableMatrix([coefficients[t] for t in m])
+            mean = (strength.inv() * slope).applyfunc(sympy.simplify)
+            rest = sympy.simplify(-coefficients[sympy.S.One] - (slope.T * mean)[0] / 2)
+            # after the coefficients are integrated out: w^(logarithm - p n/2) exp(-rest w^p)
+            n = sympy.Integer(len(m))
+            shape = sympy.simplify((logarithm + 1 - power * n / 2) / power)
+            _must(shape, "shape", name)
+            _must(rest, "rate" if power > 0 else "scale", name)
+            kernel = width**logarithm * sympy.exp(w * exponent)
+            total = sympy.sqrt((2 * sympy.pi) ** n / determinant) * sympy.gamma(shape) / rest**shape / abs(power)
+            hyper: tuple[tuple[str, Any], ...]
+            if n == 1:
+                hyper = (("mean", mean[0]), ("lambda", strength[0]))
+            else:
+                name += " regression"
+                hyper = (("mean", ImmutableMatrix(mean)), ("precision", strength))
+            hyper += (("shape", shape), ("rate" if power > 0 else "scale", rest))
+            return Named(name, theta, hyper, kernel, total)
     return None
 
 
@@ -430,13 +515,16 @@ _ROUTES_OF_ONE: dict[Any, tuple[tuple[Any, ...], ...]] = {
     _normal: (("line",),),
     _gamma: (("half",),),
     _inverse_gamma: (("half",),),
+    _generalised_inverse_gaussian: (("half",),),
+    _log_gamma: (("line",),),
+    _log_odds_beta: (("line",),),
     _beta: (("unit",), ("half",)),
 }
 _ROUTES_OF_MANY: dict[Any, tuple[tuple[Any, ...], ...]] = {
     _multivariate_normal: (("line", ...),),
     _dirichlet: (("unit", ...), ("half", ...)),
-    _normal_inverse_gamma: (("half", "line"),),
-    _normal_gamma: (("half", "line"),),
+    _normal_inverse_gamma: (("half", "line", ...),),
+    _normal_gamma: (("half", "line", ...),),
     _inverse_wishart: (("half", "half", "line"), ("cone", "half", "line"), ("cone", "half", "half")),
 }
 """Recogniser -> the spaces that its family fills, one kind for each parameter, sorted; ... repeats the last.
@@ -446,7 +534,9 @@ _ROUTES_OF_MANY: dict[Any, tuple[tuple[Any, ...], ...]] = {
 
 
 def _stretched(space: Sequence[Any], n: int) -> list[str]:
-    return [space[0]] * n if space[-1] is ... else list(space)
+    if space[-1] is not ...:
+        return list(space)
+    return [*space[:-2], *([space[-2]] * (n - len(space) + 2))]
 
 
 def _kinds(theta: Sequence[Symbol], limits: Sequence[tuple[Symbol, Expr, Expr]]) -> list[str]:

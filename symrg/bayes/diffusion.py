@@ -190,7 +190,7 @@ def predictive_diffusion(
         tau: the inverse time; left out, a positive Symbol tau.
         forward_map: the velocity field v_i^a(y) = d y^a / d theta^i at fixed noise, one row for each sample coordinate
             and one column for each parameter (one expression for one of each); left out, it is found for location and
-            scale families and, in one dimension, from the distribution function.
+            scale families and, in one dimension, from the distribution function, whose integral may stay undone.
         budget: seconds for the whole call.
 
     Returns:
@@ -199,7 +199,9 @@ def predictive_diffusion(
     Raises:
         InvalidModel: there is no statistical model, or the forward map given does not carry the density.
         UnidentifiableModel: the metric is singular.
-        NoClosedForm: no forward map was found.
+
+    Where no forward map is found (several coordinates, neither location nor scale) there is no equation in y, `reason`
+    says what was tried, and the expansion in tau holds all the same.
     """
     budget = Budget.of(budget)
     tau = tau or Symbol("tau", positive=True)
@@ -225,7 +227,10 @@ def predictive_diffusion(
             "Fokker-Planck equation in y; the expansion in tau holds all the same"
         )
         return PredictiveDiffusion(y, tau, None, None, g, start, rate, False, reason)
-    field = _given_field(model, forward_map) if forward_map is not None else velocity_field(model, budget)
+    try:
+        field = _given_field(model, forward_map) if forward_map is not None else velocity_field(model, budget)
+    except NoClosedForm as error:
+        return PredictiveDiffusion(y, tau, None, None, g, start, rate, False, f"no equation in y: {error}")
     v = ImmutableMatrix(field)
     accelerated = {}
     for i, j in product(n, n):
@@ -240,8 +245,9 @@ def predictive_diffusion(
         mean, covariance = exact
         drift = list(v * mean.diff(tau))
         diffusion = v * covariance.diff(tau) * v.T / 2
-    drift = [sympy.simplify(e.subs(at, simultaneous=True)) for e in drift]
-    diffusion = ImmutableMatrix(diffusion).subs(at, simultaneous=True).applyfunc(sympy.simplify)
+    short = sympy.simplify if not v.has(Integral) else lambda e: e  # simplify would try the integral again
+    drift = [short(e.subs(at, simultaneous=True)) for e in drift]
+    diffusion = ImmutableMatrix(diffusion).subs(at, simultaneous=True).applyfunc(short)
     equation = FokkerPlanck(y, drift, diffusion, tau)
     if exact is not None and constant:
         reason = "exact: the posterior is Gaussian and the forward map is linear in theta with a constant slope"
@@ -261,7 +267,7 @@ def velocity_field(model: Any, budget: float | Budget | None = None) -> Immutabl
     """v_i^a(y) = d y^a / d theta^i at fixed noise: d_i p + d_a(v_i^a p) = 0, checked for each candidate.
 
     Raises:
-        NoClosedForm: neither location nor scale family, and no distribution function in closed form.
+        NoClosedForm: several coordinates, and neither a location nor a scale family.
     """
     budget = Budget.of(budget)
     y = tuple(model.sample)
@@ -296,7 +302,7 @@ def _column(
     if len(y) > 1:
         return None
     found = budget.attempt(f"distribution function in {q}", _from_distribution, model, q, y[0], share=0.6)
-    return None if found is None else [found]
+    return [_from_score(model, q, y[0]) if found is None else found]
 
 
 def _carried(model: Any, q: Symbol, y: Sequence[Symbol], velocity: Sequence[Expr]) -> Expr:
@@ -315,6 +321,13 @@ def _from_distribution(model: Any, q: Symbol, y: Symbol) -> Expr | None:
         return None
     velocity = sympy.simplify(-sympy.diff(distribution, q) / density)
     return velocity if sympy.simplify(_carried(model, q, (y,), (velocity,))) == 0 else None
+
+
+def _from_score(model: Any, q: Symbol, y: Symbol) -> Expr:
+    """The same as an integral left to do: v = - (integral of the score times p, from the lower end to y) / p."""
+    dummy = sympy.Dummy(y.name, **y._assumptions_orig)
+    density = sympy.exp(model.log_density)
+    return -Integral(sympy.diff(density, q).subs(y, dummy), (dummy, _lower_limit(model, y), y)) / density
 
 
 def _lower_limit(model: Any, y: Symbol) -> Expr:

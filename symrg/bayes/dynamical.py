@@ -409,6 +409,7 @@ def _prior(prior: Any, parameters: tuple[Symbol, ...]) -> Expr:
 def _exponential(exponent: Expr, parameters: Sequence[Symbol]) -> Expr:
     """exp with logarithms of parameters as powers: exp(a ln x - b x) = x^a exp(-b x)."""
     powers, rest = sympy.S.One, sympy.S.Zero
+    exponent = sympy.expand_log(exponent, force=True)  # before quotients inside logarithms are expanded to sums
     for term in sympy.Add.make_args(sympy.expand(sympy.expand_log(sympy.expand(exponent), force=True))):
         coefficient, log = term.as_independent(sympy.log, as_Add=False)
         if isinstance(log, sympy.log) and not coefficient.has(*parameters):

@@ -168,11 +168,12 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
     g = hessian.inv().applyfunc(short)
 
     z = [sympy.Dummy(f"z{i}") for i in range(n)]
+    names = _Names()  # polynomials in letters are quick, whatever the letters stand for
 
     def form(coefficients: dict[tuple[int, ...], Expr], order: int) -> Expr:
         return sympy.Add(
             *(
-                coefficients[tuple(sorted(i))] * sympy.Mul(*(z[k] for k in i)) / sympy.factorial(order)
+                names(coefficients[tuple(sorted(i))]) * sympy.Mul(*(z[k] for k in i)) / sympy.factorial(order)
                 for i in product(range(n), repeat=order)
             )
         )
@@ -180,7 +181,7 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
     # exp of the perturbation, to second order in epsilon = T^-1/2
     first = form(slope, 1) - form(cubic, 3)
     weights = [sympy.S.One, first, form(bend, 2) - form(quartic, 4) + first**2 / 2]
-    average = _Wick(z, g)
+    average = _Wick(z, g.applyfunc(names))
 
     def moment(factor: Expr) -> list[Expr]:
         """Coefficients in epsilon of E[factor]: the ratio of two series."""
@@ -198,8 +199,8 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
     def pair(i: int, j: int) -> list[Expr]:
         return e2[(min(i, j), max(i, j))]
 
-    shift = ImmutableMatrix([short(e1[i][1]) for i in r])
-    spread = ImmutableMatrix(n, n, lambda i, j: short(pair(i, j)[2] - e1[i][1] * e1[j][1]))
+    shift = ImmutableMatrix([short(names.back(e1[i][1])) for i in r])
+    spread = ImmutableMatrix(n, n, lambda i, j: short(names.back(pair(i, j)[2] - e1[i][1] * e1[j][1])))
     third = {}
     for i, j, k in product(r, r, r):
         key = tuple(sorted((i, j, k)))
@@ -244,6 +245,22 @@ def _at_truth(derivative: Expr, at: dict[Symbol, Expr], order: int) -> Expr:
             "Gaussian (16) holds where the second derivative exists, but there is no expansion in 1/T behind it"
         )
     return sides[0]
+
+
+class _Names:
+    """Letters for coefficients that are no numbers, and back."""
+
+    def __init__(self) -> None:
+        self.letters: dict[Expr, Symbol] = {}
+
+    def __call__(self, expression: Expr) -> Expr:
+        if expression.is_Number or expression.is_Symbol:
+            return expression
+        return self.letters.setdefault(expression, sympy.Dummy("c"))
+
+    def back(self, expression: Expr) -> Expr:
+        """With the letters replaced by what they stand for."""
+        return sympy.expand(expression).xreplace({letter: e for e, letter in self.letters.items()})
 
 
 class _Wick:

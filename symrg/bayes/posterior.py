@@ -1,14 +1,15 @@
 """Posterior, predictive density and evidence from a prior and data: equation (13).
 
 Data come as numbers, or as sufficient statistics of n observations that stay symbols. Where the posterior has a named
-form its normaliser is known; otherwise the integral is looked for, and stays an Integral where there is no closed form.
+form its normaliser is known; otherwise the integral is looked for, and stays an Integral where there is no closed form:
+`at` then gives evidence, moments and predictive densities as numbers with their errors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy
 from sympy import Expr, ImmutableMatrix, Integral, Sum, Symbol
@@ -19,6 +20,10 @@ from symrg.bayes.parameter_space import Limits, check_sign, integrate_over, limi
 from symrg.budget import Budget
 from symrg.errors import DataError, ImproperDensity, InvalidModel, IrregularModel, UnidentifiableModel
 from symrg.typesetting import Typeset, latex
+
+if TYPE_CHECKING:
+    from symrg.bayes.numbers import PosteriorNumbers
+    from symrg.fisher_numeric import Estimate
 
 __all__ = ["Posterior", "posterior"]
 
@@ -131,11 +136,13 @@ class Posterior(Typeset):
             ImproperDensity: one of them is infinite.
         """
         known = {}
-        if self.named is not None and self.named.name in ("normal-inverse-gamma", "normal-gamma"):
+        if self.named is not None and self.named.name.startswith(("normal-inverse-gamma", "normal-gamma")):
             if (2 * self.named["shape"] - 1).is_nonpositive:
                 raise ImproperDensity(f"the posterior has no mean: its shape is {self.named['shape']}, not above 1/2")
-            (place,) = [p for p, a, _ in self.limits if a == -sympy.oo]
-            known = {place: self.named["mean"]}
+            lower = {p: a for p, a, _ in self.limits}
+            places = [p for p in self.parameters if lower[p] == -sympy.oo]
+            centre = self.named["mean"]
+            known = dict(zip(places, centre if isinstance(centre, sympy.MatrixBase) else [centre]))
         return ImmutableMatrix([known[p] if p in known else self.expectation(p) for p in self.parameters])
 
     def mode(self) -> ImmutableMatrix:
@@ -149,6 +156,29 @@ class Posterior(Typeset):
         if len(found) != 1:
             raise UnidentifiableModel(f"the posterior has {len(found)} stationary points, expected one")
         return ImmutableMatrix([sympy.simplify(found[0][p]) for p in self.parameters])
+
+    def at(self, values: Mapping[Any, Any] | None = None) -> PosteriorNumbers:
+        """Evidence, moments, density and predictive density as numbers with errors; see `numbers.posterior_numbers`.
+
+        Args:
+            values: symbol -> number, for every symbol other than the parameters.
+
+        Raises:
+            UndefinedSymbol: a symbol has no value.
+            ImproperDensity: the posterior does not normalise.
+            InvalidModel: more than three parameters, or one that is counted or listed.
+        """
+        from symrg.bayes.numbers import posterior_numbers
+
+        return posterior_numbers(self, values)
+
+    def evidence_at(self, values: Mapping[Any, Any] | None = None) -> Estimate:
+        """The evidence as a number with its error; see `at`."""
+        return self.at(values).evidence
+
+    def mean_at(self, values: Mapping[Any, Any] | None = None) -> Estimate:
+        """E[theta^i] as numbers with their errors, n x 1; see `at`."""
+        return self.at(values).mean
 
     def latex(self) -> str:
         """LaTeX of the posterior: its name where it has one."""

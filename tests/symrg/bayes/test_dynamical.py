@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 
 import pytest
 from sympy import (
     Derivative,
+    EulerGamma,
     Integral,
     Interval,
     Rational,
@@ -26,9 +28,9 @@ from sympy import (
 )
 
 from symrg import StatisticalModel
-from symrg.bayes import bregman_divergence, dynamical_bayes, from_divergence, ising_chain
-from symrg.bayes.ising import log_partition
-from symrg.errors import ImproperDensity, InvalidModel, IrregularModel, UnidentifiableModel
+from symrg.bayes import bregman_divergence, dynamical_bayes, from_divergence, ising_chain, spin_chain
+from symrg.bayes.ising import log_partition, transfer_log_partition
+from symrg.errors import ImproperDensity, InvalidModel, IrregularModel, UndefinedSymbol, UnidentifiableModel
 
 from sympy import S  # isort: skip
 
@@ -229,6 +231,39 @@ def test_map_flow_of_two_parameters_may_have_a_curl(zoo):
     assert flow.curl[0][2] != 0
 
 
+@pytest.mark.parametrize("family", ["rayleigh", "geometric"])
+def test_potentials_of_one_parameter_always_exist(family, zoo):
+    star = Rational(2, 5)
+    if family == "rayleigh":
+        log_density = log(zoo.z) - 2 * log(zoo.rate) - zoo.z**2 / (2 * zoo.rate**2)
+        model = StatisticalModel(log_density, sample=zoo.z, parameters=zoo.rate, support=zoo.exponential.support)
+        prior = zoo.rate * exp(-zoo.rate)
+    else:
+        model = StatisticalModel(
+            log(zoo.rate) + zoo.k * log(1 - zoo.rate),
+            sample=zoo.k,
+            parameters=zoo.rate,
+            support=S.Naturals0,
+            domain=(zoo.rate < 1,),
+        )
+        prior = zoo.rate * (1 - zoo.rate) ** 2
+    flow = dynamical_bayes(model, star, zoo.T, prior=prior).map_flow(budget=8)
+    assert "depends on T" in flow.statement
+    assert "curl" not in flow.statement
+    amount, step = 50, Rational(1, 100)
+    (place,) = flow.path_at(amount)
+    speed = (flow.path_at(amount + step)[0] - flow.path_at(amount - step)[0]) / float(2 * step)
+    if flow.path is not None:
+        assert float(flow.path[0].subs(zoo.T, amount)) == pytest.approx(place, rel=1e-12)
+    for potential in (flow.potential, flow.autonomous_potential):
+        gradient = (diff(potential, zoo.rate) / flow.metric[0]).subs({zoo.rate: place, zoo.T: amount})
+        assert float(gradient) == pytest.approx(speed, rel=1e-5)
+    wrong = (diff(flow.asymptotic_potential, zoo.rate) / flow.metric[0]).subs({zoo.rate: place, zoo.T: amount})
+    assert abs(float(wrong) / speed - 1) > 1e-3
+    with pytest.raises(UndefinedSymbol, match="no values"):
+        dynamical_bayes(zoo.poisson, zoo.rate_true, zoo.T, prior=exp(-zoo.rate)).map_flow().path_at(3)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_one_over_t_law(name, cases, zoo, quadrature):
     d, numbers, (lower, upper, centre) = cases[name]
@@ -306,6 +341,67 @@ def test_ising_chain_by_the_transfer_matrix():
     assert simplify(endless.laplace().mean[0] - true - sinh(true) * cosh(true) / t) == 0
     with pytest.raises(InvalidModel, match="three sites"):
         log_partition(j, 2)
+
+
+def brute_force(log_weights, sites):
+    """ln Z of a small ring, state by state."""
+    states = range(len(log_weights))
+    total = 0.0
+    for s in itertools.product(states, repeat=sites):
+        total += math.exp(sum(float(log_weights[s[i]][s[(i + 1) % sites]]) for i in range(sites)))
+    return math.log(total)
+
+
+def test_chains_of_spins_by_the_transfer_matrix():
+    j, h, k = symbols("J h K", real=True)
+    t = Symbol("T", positive=True)
+    with_field = [[j + h, -j], [-j, j - h]]
+    potts = [[k if a == b else 0 for a in range(3)] for b in range(3)]
+    skew = [[j, h / 2], [-h, -j / 3]]
+    numbers = {j: Rational(37, 100), h: Rational(-1, 5), k: Rational(3, 5)}
+    for weights in (with_field, potts, skew):
+        given = [[(e * S.One).subs(numbers) for e in row] for row in weights]
+        for sites in (3, 4):
+            found = float(transfer_log_partition(weights, sites).subs(numbers).evalf())
+            assert found == pytest.approx(brute_force(given, sites), rel=1e-12)
+            assert abs(found - float(transfer_log_partition(weights, sites + 1).subs(numbers).evalf())) > 0.1
+        endless = float(transfer_log_partition(weights).subs(numbers).evalf())
+        assert endless == pytest.approx(brute_force(given, 11) - brute_force(given, 10), abs=1e-3)
+    # Potts: the largest eigenvalue is e^K + 2, so D'' = 2 e^K / (e^K + 2)^2, the variance of the bonds.
+    star = Rational(1, 2)
+    metric = spin_chain(potts, k, star, t).laplace().hessian[0]
+    assert simplify(metric - 2 * exp(star) / (exp(star) + 2) ** 2) == 0
+    # Coupling and field together: the metric is the Hessian of ln Z, by differences of the brute force for N = 8.
+    both = ising_chain(j, (Rational(2, 5), Rational(3, 10)), t, sites=8, field=h).laplace()
+    step = 1e-3
+
+    def log_z(a, b):
+        return brute_force([[a + b, -a], [-a, a - b]], 8)
+
+    mixed = log_z(0.4 + step, 0.3 + step) - log_z(0.4 + step, 0.3 - step)
+    mixed -= log_z(0.4 - step, 0.3 + step) - log_z(0.4 - step, 0.3 - step)
+    assert float(both.hessian[0, 1].evalf()) == pytest.approx(mixed / (4 * step**2), rel=1e-4)
+    with pytest.raises(InvalidModel, match="linear"):
+        spin_chain([[j**2, 0], [0, j]], j, 1, t)
+    with pytest.raises(InvalidModel, match="square matrix"):
+        transfer_log_partition([[1, 2, 3]])
+
+
+def test_hidden_variables_of_another_model(zoo):
+    wide = StatisticalModel(
+        log(zoo.rate_true**2 * zoo.z) - zoo.rate_true * zoo.z,
+        sample=zoo.z,
+        parameters=zoo.rate_true,
+        support=zoo.exponential.support,
+    )  # the sum of two waiting times, one of which is hidden
+    d = dynamical_bayes(zoo.exponential, wide, zoo.T)
+    assert simplify(d.truth[0] - zoo.rate_true / 2) == 0  # the rate with the right mean
+    # E[ln(l^2 z) - l z - ln(l/2) + l z/2] with E[ln z] = 1 - gamma - ln l and E[l z] = 2 for a gamma of shape 2.
+    assert float((d.floor - (log(2) - EulerGamma)).subs(zoo.rate_true, 2).evalf()) == pytest.approx(0, abs=1e-12)
+    assert simplify(d.divergence_law() - d.floor - 1 / (2 * zoo.T)) == 0
+    late = [float((d.expected_divergence() - d.floor).subs({zoo.rate_true: 2, zoo.T: amount})) for amount in (50, 100)]
+    assert late[0] / late[1] == pytest.approx(2, rel=0.02)
+    assert d.residual(d.solution) == 0
 
 
 def test_bregman_is_the_divergence_of_the_natural_parameter(zoo):

@@ -16,7 +16,9 @@ from sympy import (
     Rational,
     S,
     Symbol,
+    besseli,
     binomial,
+    cos,
     exp,
     expand_log,
     gamma,
@@ -26,6 +28,7 @@ from sympy import (
     oo,
     pi,
     simplify,
+    sin,
     sqrt,
     symbols,
 )
@@ -415,3 +418,87 @@ def test_means_of_a_normal_inverse_gamma_posterior(zoo):
     assert posterior(model, prior, data=[1, 2, 4]).mean == ImmutableMatrix([Rational(7, 4), Rational(43, 12)])
     with pytest.raises(ImproperDensity, match="no mean"):
         _ = posterior(model, 1 / width, data=[1, 2]).mean
+
+
+# ---------------------------------------------------------------------- names beyond the usual list
+
+half, line = Symbol("q", positive=True), Symbol("q", real=True)
+NAMED = [
+    ("generalised gamma", 3 * log(half) - 5 * half**2, half),
+    ("generalised gamma", log(half) / 2 - 3 * half ** Rational(3, 2), half),
+    ("generalised inverse-gamma", -3 * log(half) - 2 * half ** Rational(-3, 2), half),
+    ("generalised inverse Gaussian", 2 * log(half) - half - 3 / half, half),
+    ("log-gamma", 2 * line - 3 * exp(line), line),
+    ("negative log-gamma", -2 * line - 3 * exp(-line), line),
+    ("log-odds beta", 2 * line - 5 * log(1 + exp(line)), line),
+]
+
+
+@pytest.mark.parametrize(("name", "log_weight", "q"), NAMED)
+def test_named_normalisers_against_quadrature(name, log_weight, q):
+    found, constant = recognise(log_weight, (q,), ((q, 0 if q.is_positive else -oo, oo),))
+    assert found.name == name
+    ends = [1e-6, 0.5, 1, 3, 40, 1e5] if q.is_positive else [-60, -5, 0, 2, 60]
+    mass = mpmath.quad(lambdify(q, exp(log_weight), "mpmath"), ends)
+    assert float((constant * found.normaliser).evalf()) == pytest.approx(float(mass), rel=1e-8)
+    assert recognise(log_weight, (q,), ((q, 0, 1),)) is None  # cut off, it has another normaliser
+
+
+def test_names_need_hyperparameters_that_normalise():
+    for log_weight, q in (
+        (-2 * log(half) - half**2, half),
+        (log(half) - half + 3 / half, half),
+        (-line - 3 * exp(line), line),
+        (5 * line - 2 * log(1 + exp(line)), line),
+    ):
+        with pytest.raises(ImproperDensity, match="must be positive"):
+            recognise(log_weight, (q,), ((q, 0 if q.is_positive else -oo, oo),))
+
+
+def test_regression_with_unknown_width_against_the_normal_equations():
+    intercept, slope, response, place = symbols("a_0 b_0 y_0 x_0", real=True)
+    variance, width, precision = symbols("v s h", positive=True)
+    design, seen = Matrix([[1, 0], [1, 1], [1, 3], [1, 4]]), Matrix([1, 2, 2, 5])
+    gram = design.T * design
+    best = gram.inv() * design.T * seen
+    left = ((seen - design * best).T * (seen - design * best))[0]
+    rest = (seen - design * Matrix([intercept, slope])).dot(seen - design * Matrix([intercept, slope]))
+    # Flat in the coefficients and in ln(width): shape (n - k)/2, scale half the residual sum of squares
+    # (Gelman et al. 2013, sec. 14.2).
+    for squared, q, jeffreys in (
+        (-rest / (2 * variance) - 2 * log(variance), variance, -log(variance)),
+        (-rest / (2 * width**2) - 4 * log(width), width, -log(width)),
+        (-rest * precision / 2 + 2 * log(precision), precision, -log(precision)),
+    ):
+        theta = (intercept, q, slope)
+        limits = tuple((p, 0 if p.is_positive else -oo, oo) for p in theta)
+        found, _ = recognise(squared + jeffreys, theta, limits)
+        assert found.name == ("normal-gamma regression" if q == precision else "normal-inverse-gamma regression")
+        assert found["mean"] == best
+        assert found["precision"] == gram
+        assert found["shape"] == 1
+        assert found["rate" if q == precision else "scale"] == left / 2
+    # The normaliser: coefficients integrated by hand, the variance by quadrature.
+    found, _ = recognise(-rest / (2 * variance) - 3 * log(variance), (intercept, slope, variance))
+    mass = mpmath.quad(
+        lambda v: 2 * mpmath.pi * v / mpmath.sqrt(int(gram.det())) * mpmath.exp(-float(left) / (2 * v)) / v**3,
+        [0, 0.5, 2, 10, 1e3, mpmath.inf],
+    )
+    assert float(found.normaliser.evalf()) == pytest.approx(float(mass), rel=1e-8)
+    model = StatisticalModel(
+        -((response - intercept - slope * place) ** 2) / (2 * variance) - log(2 * pi * variance) / 2,
+        sample=response,
+        parameters=(intercept, slope, variance),
+        support=S.Reals,
+    )
+    with pytest.raises(ImproperDensity, match="directions"):
+        posterior(model, 1 / variance, data=[1, 2, 4])  # one place only: a line is not seen
+
+
+def test_cosines_of_sums_are_separated():
+    angle, mu = symbols("phi mu", real=True)
+    model = StatisticalModel(
+        2 * cos(angle - mu) - log(2 * pi * besseli(0, 2)), sample=angle, parameters=mu, support=Interval(-pi, pi)
+    )
+    family = conjugate_prior(model)
+    assert set(family.statistics) == {cos(angle), sin(angle)}
