@@ -88,6 +88,13 @@ class StatisticalModel(Typeset):
                     f"sample {absent} does not occur in the log-density, but a symbol of the same name with other "
                     "assumptions does; use one and the same Symbol"
                 )
+        plain = [s for s in free if not isinstance(s, sympy.Dummy)]
+        doubled = sorted({s.name for s in plain if sum(q.name == s.name for q in plain) > 1})
+        if doubled:
+            raise InvalidModel(
+                f"there are several symbols named {', '.join(doubled)} with different assumptions in density and "
+                "support; use one and the same Symbol"
+            )
         if log_density.atoms(sympy.core.function.AppliedUndef):
             raise InvalidModel(
                 f"undefined functions {log_density.atoms(sympy.core.function.AppliedUndef)} in the density"

@@ -128,6 +128,7 @@ _FLOAT = {
     "zeta": lambda s, a=1: float(mpmath.mp.zeta(s, a)),
     "polylog": _from_mpmath("polylog"),
     "zeta_derivative": lambda n, s, a=1: float(mpmath.mp.zeta(s, a, int(n))),
+    "hyper": lambda above, below, z: float(mpmath.mp.hyper(above, below, z)),
     "LambertW": lambda x, k=0: float(mpmath.mp.lambertw(x, int(k)).real),
 }
 
@@ -156,7 +157,18 @@ def compiled(arguments: Sequence[sympy.Symbol], expressions: Any, precise: bool 
     digits = mpmath.mp.dps + 5 if precise else 17
     body = [_constants(e, digits) for e in body] if isinstance(body, list) else _constants(body, digits)
     modules = [_MP, "mpmath"] if precise else [_FLOAT, "math"]
-    return sympy.lambdify(list(safe.values()), body, modules=modules, cse=True)
+    try:
+        function = sympy.lambdify(list(safe.values()), body, modules=modules, cse=True)
+    except NotImplementedError as e:  # SymPy's printer knows no numbers for a derivative of a special function, say
+        raise NumericFailure(f"no numbers for the density or a function of it: {str(e).splitlines()[0]}") from None
+
+    def call(*values: Any) -> Any:
+        try:
+            return function(*values)
+        except NameError as e:
+            raise NumericFailure(f"no numbers for a function: {e}") from None
+
+    return call
 
 
 def _constants(expression: sympy.Expr, digits: int) -> sympy.Expr:

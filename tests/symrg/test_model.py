@@ -11,6 +11,7 @@ from sympy.stats import Binomial, Dirichlet, Gamma, MultivariateNormal, Normal, 
 
 from symrg import StatisticalModel
 from symrg.errors import ImproperDensity, InvalidModel, IrregularModel, MissingAssumption, NoClosedForm
+from symrg.expectation.numeric import NumericFailure, compiled
 
 y = Symbol("y", real=True)
 n = Symbol("n", integer=True)
@@ -231,3 +232,19 @@ def test_models_are_values():
     with pytest.raises(AttributeError):
         normal().sample = (mu,)
     assert r"\ln p" in normal()._repr_latex_()
+
+
+def test_two_symbols_of_one_name_are_refused_before_anything_is_computed():
+    p = Symbol("p", positive=True)
+    trials = Symbol("n")
+    binomial = log(sympy.binomial(trials, c)) + c * log(p) + (trials - c) * log(1 - p)
+    with pytest.raises(InvalidModel, match="several symbols named n with different assumptions"):
+        StatisticalModel(binomial, c, (p,), sympy.Range(0, Symbol("n", integer=True, positive=True) + 1), (p < 1,))
+
+
+def test_a_density_of_functions_without_numbers_is_said_to_have_none():
+    order = Symbol("k", positive=True)
+    slope = sympy.Derivative(sympy.besseli(order, y), order)
+    with pytest.raises(NumericFailure, match="no numbers"):
+        compiled((y, order), slope)
+    assert compiled((y,), sympy.hyper((1,), (2,), y))(0.5) == pytest.approx((sympy.exp(0.5) - 1) / 0.5)
