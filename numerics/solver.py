@@ -10,7 +10,6 @@ import numpy as np
 import sympy
 
 from numerics.backward import mean_first_passage_time
-from numerics.expansion import expand, worthwhile
 from numerics.extent import REACH, refuse_escape, settled
 from numerics.generator import neighbour
 from numerics.grid import Grid, Spread
@@ -278,7 +277,7 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
     elif (
         coefficients.autonomous
         and not generator.advected
-        and (expanded := worthwhile(generator, wanted, first, tolerance))
+        and (expanded := _expansion(generator, wanted, first, tolerance))
     ):
         attributes["scheme"] = "positive: exponentially fitted fluxes, Chebyshev expansion of the exponential"
     else:
@@ -306,7 +305,9 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
                 mass = exponential(generator, mass, time - now, tolerance, record)
             elif generator.separable:
                 mass = adaptive(magnus, 4, mass, now, time, tolerance, span, total, record, report)
-            elif expanded is not None and (later := expand(generator, expanded, mass, time - now, record)) is not None:
+            elif (
+                expanded is not None and (later := _expanded(generator, expanded, mass, time - now, record)) is not None
+            ):
                 mass = later
             else:
                 expanded = None
@@ -325,6 +326,19 @@ def _evolve_positive(problem: Problem, density, wanted, first, tolerance, tick, 
         attributes["clipped"] = float(record.lowest)
         attributes["numerical_diffusion"] = float(excess)
         yield mass / grid.volumes
+
+
+def _expansion(generator, wanted, first, tolerance):
+    """See `expansion.worthwhile`; its kernel is loaded where an equation asks for it."""
+    from numerics.expansion import worthwhile
+
+    return worthwhile(generator, wanted, first, tolerance)
+
+
+def _expanded(generator, expansion, mass, duration, record):
+    from numerics.expansion import expand
+
+    return expand(generator, expansion, mass, duration, record)
 
 
 def steady_state(

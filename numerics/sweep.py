@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symrg.errors import DataError, SolverFailure, SymrgError
+from symrg.errors import DataError, SolverFailure
 from symrg.fokker_planck import FokkerPlanck
 
 TRIES = 3  # deaths of a worker that runs one case alone, until the case is given up
@@ -143,7 +143,9 @@ def _run_all(equation, full, names, outcomes, waiting, folder, executor, workers
                         k = running[future]
                         try:
                             value = future.result()
-                        except SymrgError as error:
+                        except BrokenExecutor:
+                            raise
+                        except Exception as error:  # the case's own, whatever it is: the others go on
                             outcomes[k] = Outcome(full[k], None, error)
                         else:
                             _keep(folder, names[k], value)

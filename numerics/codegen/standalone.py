@@ -198,7 +198,7 @@ def _spared(problem: Any) -> list[tuple[str, str]]:
     spared = [("numerics.cross_diffusion", "lattice_directions")] if coefficients.diagonal else []
     spared.append(("numerics.grid", "_mapped"))
     if separable or not coefficients.autonomous or any(coefficients.degenerate):
-        spared += [("numerics.expansion", n) for n in ("expand", "worthwhile")]
+        spared += [("numerics.solver", n) for n in ("_expansion", "_expanded")]
     if separable and coefficients.autonomous:
         unused: tuple[str, ...] = ("adaptive", "magnus_step", "strang_step")
     elif separable:

@@ -57,7 +57,7 @@ def test_the_solver_takes_it_and_agrees_with_the_sweeps(monkeypatch):
     arguments = (CROSS, {x: (-5, 5), y: (-5, 5)}, 48, initial, [0.2, 0.5])
     expanded = solve(*arguments, tolerance=1e-5)
     assert "Chebyshev" in expanded.attrs["scheme"]
-    monkeypatch.setattr("numerics.solver.worthwhile", lambda *given: None)
+    monkeypatch.setattr("numerics.expansion.worthwhile", lambda *given: None)
     swept = solve(*arguments, tolerance=1e-5)
     assert "Strang" in swept.attrs["scheme"]
     volume = (10 / 48) ** 2

@@ -138,6 +138,16 @@ def test_company_of_a_deadly_case_loses_no_try(tmp_path):
     assert sum(pool.count(2) for pool in pools[1:]) == 1
 
 
+def test_any_error_of_a_task_is_its_own():
+    def fails(equation, *, mark):
+        return DataArray([1 / mark], dims="x", name="density")
+
+    with ThreadPoolExecutor(1) as pool:
+        found = sweep(EQUATION, [{"mark": 1}, {"mark": 0}, {"mark": 2}], executor=pool, task=fails)
+    assert [o.value is not None for o in found.outcomes] == [True, False, True]
+    assert isinstance(found.failures()[1], ZeroDivisionError)
+
+
 def test_an_interrupt_returns_what_is_finished(tmp_path):
     def interrupted(equation, *, mark):
         if mark == 1:
