@@ -26,6 +26,8 @@ from sympy import (
     diff,
     exp,
     expand,
+    expand_log,
+    factor,
     log,
     simplify,
     solve,
@@ -33,6 +35,7 @@ from sympy import (
 from sympy import Integral as Integrated
 from sympy.core.function import AppliedUndef
 
+from symrg.budget import Declined
 from symrg.erg.functional import (
     TWO_PI_D,
     Coefficient,
@@ -353,8 +356,8 @@ def _finite_modes(flow: Flow, notation: Notation, pairs: tuple[tuple[int, int], 
                 "G": flow.kernel,
                 "G^-1": ImmutableMatrix(inverse),
                 "K": flow.cutoff,
-                "K^-1": ImmutableMatrix(simplify(flow.cutoff.inv())),
-                "C^-1": ImmutableMatrix(simplify(flow.covariance.inv())),
+                "K^-1": ImmutableMatrix(flow.cutoff.inv().applyfunc(cancel)),
+                "C^-1": ImmutableMatrix(flow.covariance.inv().applyfunc(cancel)),
                 "dC": ImmutableMatrix(flow.regulator),
                 "C^Pol": ImmutableMatrix(power * flow.regulator),
             },
@@ -387,10 +390,24 @@ def _freed(value: Expr) -> Expr:
 
 def _settled(gap: Expr) -> Expr:
     """Zero where that is decided, else the gap as it is."""
+    if gap.has(log):
+        gap = gap.replace(log, lambda u: expand_log(log(factor(u)), force=True))
+    if _nothing(gap):
+        return S.Zero
     open_form = expand(gap)
-    if open_form == 0 or (not open_form.has(Derivative) and vanishes(open_form)):
+    if _nothing(open_form):
         return S.Zero
     return S.Zero if open_form.has(AppliedUndef) and simplify(open_form) == 0 else open_form
+
+
+def _nothing(gap: Expr) -> bool:
+    """Whether it vanishes at random points of a finite field; no where that can't be said."""
+    if gap == 0:
+        return True
+    try:
+        return not gap.has(Derivative, AppliedUndef) and vanishes(gap)
+    except Declined:
+        return False
 
 
 def _divided(value: Expr, weight: Expr) -> Expr:

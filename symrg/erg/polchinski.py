@@ -7,7 +7,7 @@ equation, and (6) fixes every coefficient.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -23,9 +23,12 @@ from sympy import (
     Matrix,
     S,
     Symbol,
+    cancel,
+    count_ops,
     diff,
     exp,
     expand,
+    expand_log,
     factor,
     log,
     oo,
@@ -35,12 +38,15 @@ from sympy import (
     sqrt,
     sympify,
 )
+from sympy.core.function import AppliedUndef
 from sympy.polys.polyerrors import PolynomialError
 
+from symrg.budget import Declined
 from symrg.erg.field import Cutoff, as_matrix, as_modes, require_symmetric
 from symrg.erg.wegner_morris import WegnerMorrisFlow, independent_derivatives
 from symrg.errors import InvalidEquation, SymrgError
 from symrg.fokker_planck import FokkerPlanck
+from symrg.fokker_planck.identity import vanishes
 from symrg.typesetting import Typeset, latex
 
 if TYPE_CHECKING:
@@ -151,12 +157,12 @@ class PolchinskiFlow(Typeset):
     @property
     def covariance(self) -> ImmutableMatrix:
         """The regulated two-point function C_Lambda = K_Lambda G^-1 of the free theory."""
-        return ImmutableMatrix(simplify(self.cutoff * self.kernel.inv()))
+        return ImmutableMatrix((self.cutoff * self.kernel.inv()).applyfunc(_tidied))
 
     @property
     def regulator(self) -> ImmutableMatrix:
         """d C_Lambda / d ln Lambda = G^-1 dK/d ln Lambda."""
-        return ImmutableMatrix(simplify(self.scale * diff(self.covariance, self.scale)))
+        return ImmutableMatrix((self.scale * diff(self.covariance, self.scale)).applyfunc(_tidied))
 
     @property
     def free_action(self) -> Expr:
@@ -187,15 +193,19 @@ class PolchinskiFlow(Typeset):
 
         a, b, alpha, beta_covariance = symmetric(), symmetric(), symmetric(), symmetric()
         constant = Dummy("c")
-        inverse = self.covariance.inv()
+        covariance = Matrix(self.covariance)
+        inverse = covariance.inv(method="ADJ" if n < 4 else "LU").applyfunc(cancel)
         beta = beta_covariance * inverse
         gradient, hessian = Matrix(first), Matrix(n, n, lambda i, j: second[min(i, j), max(i, j)])
-        phi = Matrix(self.modes)
-        free_rate = (phi.T * (self.scale * diff(inverse, self.scale)) * phi)[0] / 2
+        # in psi = C^-1 phi, as independent as phi, every condition but the constant one has numbers for coefficients
+        force = Matrix([Dummy(f"psi{i}") for i in range(n)])
+        inverse_rate = (self.scale * diff(inverse, self.scale)).applyfunc(cancel)
+        free_rate_matrix = (covariance * inverse_rate).applyfunc(cancel) * covariance
+        free_rate = (force.T * free_rate_matrix.applyfunc(_tidied) * force)[0] / 2
         interaction_rate = (gradient.T * a * gradient)[0] + (b * hessian).trace() + constant
-        velocity = alpha * gradient + beta * phi
-        divergence = (alpha * hessian).trace() + beta.trace() - ((inverse * phi + gradient).T * velocity)[0]
-        variables = [*first, *second.values(), *self.modes]
+        velocity = alpha * gradient + beta_covariance * force
+        divergence = (alpha * hessian).trace() + beta.trace() - ((force + gradient).T * velocity)[0]
+        variables = [*first, *second.values(), *force]
         condition = expand(-(free_rate + interaction_rate) - divergence)
         unknowns = sorted({*a, *b, *alpha, *beta_covariance, constant}, key=str)
         try:
@@ -209,9 +219,9 @@ class PolchinskiFlow(Typeset):
         free = {u: S.Zero for u in unknowns if u not in found}
 
         def value(matrix: Matrix) -> ImmutableMatrix:
-            return ImmutableMatrix(simplify(matrix.subs(found).subs(free)))
+            return ImmutableMatrix(matrix.subs(found).subs(free).applyfunc(_tidied))
 
-        return DerivedFlow(value(a), value(b), simplify(found[constant].subs(free)), value(alpha), value(beta))
+        return DerivedFlow(value(a), value(b), _tidied(found[constant].subs(free)), value(alpha), value(beta))
 
     def action_flow(self, interaction: Any = None) -> Expr:
         """d S_int / d ln Lambda as (6) requires it: (Cdot_ij (S_i S_j - S_ij) + tr(C^-1 Cdot)) / 2.
@@ -248,7 +258,7 @@ class PolchinskiFlow(Typeset):
         to_time = {self.scale: exp(-self.time)}
         return FokkerPlanck(
             self.modes,
-            ImmutableMatrix(simplify(drift)).subs(to_time),
+            ImmutableMatrix(drift.applyfunc(_tidied)).subs(to_time),
             flow.potential.subs(to_time),
             time=self.time,
         )
@@ -259,17 +269,17 @@ class PolchinskiFlow(Typeset):
         The factors are solved for: d_t P = x C d d P + y d(P C d V) is matched, term by term, with the flow derived
         from (6). The powers of 2 pi of momentum space are absorbed in the modes' normalisation.
         """
-        x, y = Dummy("x"), Dummy("y")
-        regulator = ImmutableMatrix(simplify(self.kernel.inv() * self.scale * diff(self.cutoff, self.scale)))
+        regulator = ImmutableMatrix((self.scale * diff(self.cutoff, self.scale) * self.kernel.inv()).applyfunc(_tidied))
         potential = expand((self.field.T * self.kernel * self.cutoff.inv() * self.field)[0])
         flow = self.derived()
-        gradient = Matrix([diff(potential, phi) for phi in self.modes])
-        drift = (flow.potential * self.covariance.inv() - flow.linear) * self.field
-        equations = [*(x * regulator + flow.potential), *(y * regulator * gradient + drift)]
-        solutions = solve([e for raw in equations for e in _coefficients(raw, self.modes)], [x, y], dict=True)
-        if len(solutions) != 1 or set(solutions[0]) != {x, y}:
-            raise SymrgError("the printed form does not match the flow with constant factors")
-        return PrintedForm(regulator, potential, simplify(solutions[0][x]), simplify(solutions[0][y]))
+        bend = Matrix([[diff(potential, a, b) for b in self.modes] for a in self.modes])
+        drift = flow.potential * self.covariance.inv() - flow.linear
+        return PrintedForm(
+            regulator,
+            potential,
+            _factor(-flow.potential, regulator, "diffusion"),
+            _factor(-drift, regulator * bend, "drift"),
+        )
 
     def functional(self, notation: Literal["momentum", "position"] = "momentum") -> tuple[FunctionalStatement, ...]:
         """(4) and (6)-(11) with functional derivatives and integrals; each becomes a claim on this flow's modes.
@@ -331,13 +341,34 @@ class PolchinskiFlow(Typeset):
         )
 
 
+def _tidied(entry: Expr) -> Expr:
+    """Over a common denominator, and simplified where that is not long."""
+    if entry.has(log):
+        entry = entry.replace(log, lambda u: expand_log(log(factor(u))))  # one form for equal logarithms
+    joined = cancel(entry) if not entry.has(AppliedUndef) else entry
+    return joined if joined.has(log) or count_ops(joined) >= 60 else simplify(joined)
+
+
 @lru_cache(maxsize=64)
 def _derived(flow: PolchinskiFlow) -> DerivedFlow:
     return flow._continuity()
 
 
-def _coefficients(expression: Expr, modes: Sequence[Symbol]) -> list[Expr]:
-    """The coefficients of a polynomial in the modes."""
-    poly: Callable[..., Any] = expand(expression).as_poly
-    found = poly(*modes)
-    return [] if found is None or found.is_zero else found.coeffs()
+def _same(one: Expr, other: Expr) -> bool:
+    try:
+        return vanishes(one - other)
+    except Declined:
+        return bool(simplify(one - other) == 0)
+
+
+def _factor(wanted: Matrix, given: Matrix, what: str) -> Expr:
+    """The number by which one matrix is another one.
+
+    Raises:
+        SymrgError: there is none.
+    """
+    pairs = [(_tidied(w), _tidied(g)) for w, g in zip(wanted, given)]
+    ratio = next((_tidied(w / g) for w, g in pairs if g != 0), S.Zero)
+    if not all(w == ratio * g or _same(w, ratio * g) for w, g in pairs):
+        raise SymrgError(f"the printed form does not match the {what} of the flow with a constant factor")
+    return ratio
