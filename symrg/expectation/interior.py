@@ -15,7 +15,7 @@ import mpmath
 import sympy
 from sympy import S
 
-from symrg.budget import Budget
+from symrg.budget import Budget, OutOfTime, within
 from symrg.errors import ImproperDensity, InvalidModel, MissingAssumption
 from symrg.expectation import gaussian
 from symrg.expectation.density import Density, in_logarithm
@@ -24,6 +24,7 @@ from symrg.expectation.numeric import NumericFailure, Quadrature, compiled, numb
 Point = dict[sympy.Symbol, sympy.Expr]
 
 _TOLERANCE = 2e-5
+_GRACE = 0.5  # seconds that the integral of one density may take beyond the budget
 _PATIENCE = 6  # points beyond those wanted that are looked at for better ones
 
 
@@ -78,7 +79,10 @@ def interior_points(
         if not density.allows(point):
             trials.outside += 1
             continue
-        value = mass.at(point)
+        try:
+            value = mass.at(point) if budget is None else within(budget.remaining + _GRACE, mass.at, point)
+        except OutOfTime:
+            break
         if value is None:
             trials.unreal += 1
         elif abs(value - 1) < mass.tolerance:
@@ -252,7 +256,12 @@ def find_points(density: Density, count: int, extra: Sequence[sympy.Symbol], bud
     raise InvalidModel(
         f"no point of the parameter space was found where the density is real and normalised on "
         f"{', '.join(a.describe() for a in density.axes)} ({trials.tried} tried: {trials.outside} outside the domain, "
-        f"{trials.unreal} with a density that is not real or not integrable); give `domain`, or correct the density"
+        f"{trials.unreal} with a density that is not real or not integrable); "
+        + (
+            f"the budget of {budget.seconds:g} s was used up: give a larger one"
+            if budget.remaining < 0.3
+            else "give `domain`, or correct the density"
+        )
     )
 
 
