@@ -420,5 +420,6 @@ def _exponential(exponent: Expr, parameters: Sequence[Symbol]) -> Expr:
 
 
 def _tidied(expression: Expr) -> Expr:
+    """Short, with logarithms of quotients as differences, which cancel against each other."""
     short = sympy.simplify(expression)
-    return short if short.count_ops() < expression.count_ops() else expression
+    return sympy.expand_log(short if short.count_ops() < expression.count_ops() else expression, force=True)
