@@ -29,6 +29,7 @@ FEWEST = 8  # cells along an axis of the coarsest grid
 SECOND_ORDER = (2.2, 8.0)  # ratio of differences, 4 for second order, within which an extrapolation is trusted
 MOST_HALVINGS = 12
 POINTS = 8  # of the interpolation between grids
+DENSE = 20_000  # entries of a matrix up to which its zeros cost less than looking them up
 
 
 @dataclass
@@ -108,7 +109,8 @@ def evolve_extrapolated(
             latest, cut = limit(latest, grid, total)
             error, limited = max(error, estimate + 2 * cut), max(limited, cut)
             attributes["order"] = f"{order} in space"
-            attributes["numerical_diffusion"] = refuse_coarse_mesh(generator, levels[0].mass, f"at time {time:g}", span)
+            excess = refuse_coarse_mesh(generator, levels[0].mass, f"at time {time:g}", span)
+            attributes["numerical_diffusion"] = excess
             now = time
             tick(now)
         if not np.all(np.isfinite(latest)):
@@ -150,7 +152,7 @@ def between(values: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def interpolation(source: Grid, target: Grid, k: int) -> Any:
-    """Lagrange's polynomial through the nearest centres along axis k, as a sparse matrix.
+    """Lagrange's polynomial through the nearest centres along axis k, as a matrix, sparse where it is large.
 
     Through `POINTS` of them where they lie on both sides, and through half as many beside a boundary, where a
     polynomial of high degree would carry small errors outwards.
@@ -178,7 +180,7 @@ def interpolation(source: Grid, target: Grid, k: int) -> Any:
                     weights[:, i] *= (places[rows] - x[:, j]) / (x[:, i] - x[:, j])
         entries = (weights.ravel(), (np.repeat(rows, count), (index % n).ravel()))
         total = total + scipy.sparse.csr_matrix(entries, shape=total.shape)
-    return total
+    return total.toarray() if total.shape[0] * total.shape[1] <= DENSE else total
 
 
 def romberg(levels: list[Level]) -> tuple[np.ndarray, int, float]:
