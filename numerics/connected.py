@@ -130,3 +130,67 @@ def energy_distance(one: np.ndarray, other: np.ndarray) -> float:
     from scipy.spatial.distance import cdist, pdist
 
     return float(2 * cdist(one, other).mean() - pdist(one).mean() - pdist(other).mean())
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a classifier and the energy distance say of generated data, over independent draws.
+
+    Attributes:
+        recognised: mean share that is taken for the class.
+        recognised_error: standard error over the draws.
+        distance: mean energy distance to unseen data of the class, in the frame of the components.
+        distance_error: standard error over the draws.
+    """
+
+    recognised: float
+    recognised_error: float
+    distance: float
+    distance_error: float
+
+
+def judged(
+    moments: ConnectedMoments,
+    order: int,
+    classifier: Classifier,
+    label: int,
+    unseen: np.ndarray,
+    count: int = 400,
+    draws: int = 8,
+    seed: int = 0,
+) -> Judgement:
+    """Generate data with the connected moments up to an order, several times, and have them judged.
+
+    The errors are those of the draws alone: neither the classifier's training nor the finite set of unseen data is
+    varied. Order 1 is one image, so that its errors are zero. A higher share of recognised images is no proof of a
+    better law (the mean image is recognised best); the energy distance is the measure of the law.
+
+    Args:
+        moments: of the data of one class.
+        order: 1, 2 or 3.
+        classifier: trained on real data.
+        label: the class.
+        unseen: real data of the class, shape (n, pixels), that the moments have not seen.
+        count: of generated data in a draw.
+        draws: 2 or more.
+        seed: of the first draw.
+
+    Raises:
+        DataError: fewer than two draws.
+    """
+    if draws < 2:
+        raise DataError(f"draws is {draws}; expected 2 or more for an error bar")
+    frame = np.linalg.pinv(moments.components)
+    target = (unseen - moments.mean) @ frame
+    shares, distances = np.empty(draws), np.empty(draws)
+    for k in range(draws):
+        made = moments.sample(count, order, seed + k)
+        shares[k] = (classifier.probabilities(np.clip(made, 0, 1)).argmax(axis=1) == label).mean()
+        distances[k] = energy_distance((made - moments.mean) @ frame, target)
+    root = np.sqrt(draws)
+    return Judgement(
+        float(shares.mean()),
+        float(shares.std(ddof=1) / root),
+        float(distances.mean()),
+        float(distances.std(ddof=1) / root),
+    )

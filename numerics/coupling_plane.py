@@ -36,11 +36,11 @@ def coupling_flow(
     if left:
         raise InvalidEquation(f"give numbers for {', '.join(sorted(map(str, left)))} before drawing the flow")
     compiled = compile_expressions(list(betas), names)
-    points = {"Gaussian": (0.0, 0.0)}
+    points: dict[str, tuple[float, float]] = {"Gaussian": (0.0, 0.0)}
     for guess in ((-0.1, 0.05), (-0.2, 0.1), (-0.05, 0.02), (-0.3, 0.2)):
         found = root(lambda z: np.ravel(compiled(*map(float, z))), guess)
         if found.success and found.x[1] > 1e-4 and mass[0] < found.x[0] < mass[1] and found.x[1] < coupling[1]:
-            points[f"Wilson-Fisher ({found.x[0]:.3f}, {found.x[1]:.3f})"] = tuple(map(float, found.x))
+            points[f"Wilson-Fisher ({found.x[0]:.3f}, {found.x[1]:.3f})"] = (float(found.x[0]), float(found.x[1]))
             break
     axes = plane([-b for b in betas], names, (mass, coupling), points, axes)
     axes.set_xlabel(r"$\lambda_1 = u'(0)$, the mass")

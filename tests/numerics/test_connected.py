@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numerics import mnist
-from numerics.connected import Classifier, ConnectedMoments, energy_distance
+from numerics.connected import Classifier, ConnectedMoments, energy_distance, judged
 from symrg.errors import DataError
 
 
@@ -77,3 +77,21 @@ def test_rank_must_fit(rank):
 def test_order_must_be_known():
     with pytest.raises(DataError, match="expected 1, 2 or 3"):
         ConnectedMoments.of(np.random.default_rng(0).standard_normal((30, 5)), 2).sample(3, 4)
+
+
+def test_judgement_has_error_bars_that_cover_other_draws():
+    """Skewed data: the third order comes closer, beyond the error bars; other seeds lie within them."""
+    rng = np.random.default_rng(3)
+    data = [np.clip(0.3 + 0.4 * k + 0.1 * (rng.exponential(size=(4000, 6)) - 1), 0, 1) for k in (0, 1)]
+    labels = np.repeat([0, 1], 2000)
+    classifier = Classifier.fitted(np.vstack([d[:2000] for d in data]), labels)
+    moments = ConnectedMoments.of(data[0][:2000], 4)
+    second, third = (judged(moments, order, classifier, 0, data[0][2000:], draws=6) for order in (2, 3))
+    assert third.distance + 3 * third.distance_error < second.distance - 3 * second.distance_error
+    again = judged(moments, 2, classifier, 0, data[0][2000:], draws=6, seed=100)
+    spread = np.hypot(second.distance_error, again.distance_error)
+    assert abs(second.distance - again.distance) < 5 * spread
+    assert second.recognised > 0.9
+    assert judged(moments, 2, classifier, 1, data[0][2000:], draws=2).recognised < 0.1
+    with pytest.raises(DataError, match="2 or more"):
+        judged(moments, 2, classifier, 0, data[0], draws=1)
