@@ -65,7 +65,7 @@ def latex(
     """Write LaTeX of a model, an equation, a chapter, or all chapters.
 
     TARGET is a family known by name, an equation's number, a chapter or 'all'. A document compiles with pdflatex and
-    amsmath, mathtools, booktabs, graphicx, microtype and hyperref.
+    amsmath, mathtools, booktabs, longtable, graphicx, microtype and hyperref.
     """
     if list_targets:
         _list(as_json)

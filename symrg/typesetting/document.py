@@ -1,6 +1,6 @@
 r"""LaTeX documents: a title, sections of text and displayed formulas, ready for pdflatex or for ``\input``.
 
-A document needs amsmath, amssymb, mathtools, graphicx, hyperref, booktabs and microtype, and nothing else.
+A document needs amsmath, amssymb, mathtools, graphicx, hyperref, booktabs, longtable and microtype, and nothing else.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symrg.typesetting.lines import LINE_WIDTH, chain_rows, display
+from symrg.typesetting.lines import LINE_WIDTH, chain_rows, display, split_terms
 from symrg.typesetting.names import symbol_name
 from symrg.typesetting.width import width
 
@@ -17,7 +17,7 @@ _PREAMBLE = r"""\documentclass[11pt]{article}
 \IfFileExists{lmodern.sty}{\usepackage{lmodern}\usepackage[T1]{fontenc}}{}
 \usepackage[utf8]{inputenc}
 \usepackage{amsmath,amssymb,mathtools}
-\usepackage{booktabs}
+\usepackage{booktabs,longtable}
 \usepackage{graphicx}
 \usepackage{microtype}
 \usepackage[hidelinks]{hyperref}
@@ -230,6 +230,12 @@ def _table(block: Table) -> str:
 
     rows = "\n".join(map(line, block.rows))
     caption = f"\\par\\smallskip\\emph{{{escape(block.caption)}}}" if block.caption else ""
+    if len(block.rows) > _PAGE_BREAKS_FROM:  # a page may end inside longtable, and not inside tabular
+        words = f"\\noindent\\emph{{{escape(block.caption)}}}\\par\n" if block.caption else ""
+        return (
+            f"{words}{{{size}\\begin{{longtable}}{{@{{}}{spec}@{{}}}}\n\\toprule\n{line(block.columns)}\n\\midrule\n"
+            f"\\endhead\n\\bottomrule\n\\endfoot\n{rows}\n\\end{{longtable}}}}"
+        )
     return (
         f"\\begin{{center}}\n{size}\\begin{{tabular}}{{@{{}}{spec}@{{}}}}\n\\toprule\n{line(block.columns)}\n"
         f"\\midrule\n{rows}\n\\bottomrule\n\\end{{tabular}}\n{caption}\\end{{center}}"
@@ -268,7 +274,12 @@ def _text_width(text: str) -> float:
 def _longest_word(text: str) -> float:
     """Width of what can't be broken: a word, as far as `escape` gives it no places to break, or a formula."""
     words = re.split(r"\s+(?=(?:[^$]*\$[^$]*\$)*[^$]*$)", text)
-    return max(min(_text_width(w), _LONG_WORD * _LETTER) if "$" not in w else _text_width(w) for w in words)
+    return max(min(_text_width(w), _LONG_WORD * _LETTER) if "$" not in w else _widest_piece(w) for w in words)
+
+
+def _widest_piece(formula: str) -> float:
+    """Width of the widest part of a formula in running text, which TeX breaks behind relations and signs."""
+    return max(width(piece) for piece in split_terms(formula.replace("$", "")) or [""]) + 0.8
 
 
 def _picture(block: Picture) -> str:

@@ -20,6 +20,7 @@ LONG = [
     "f(x) = " + latex(sp.exp(-x) * POLYNOMIAL**2 * sp.log(POLYNOMIAL)),
     r"D_{KL} = \int_{0}^{1} " + latex(sp.sqrt(x) * (POLYNOMIAL + sp.exp(x))),
 ]
+LONG_CELL = r"it is $a_{1} + \frac{b_{2}}{c} + d_{3} + e_{4} + f_{5} + g_{6} + h_{7} + i_{8} + j_{9} + k_{10}$ as said"
 needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 
 
@@ -169,6 +170,7 @@ SAMPLES = [
             Table(
                 ("rule", "removed", "per cent", "test error", "relative", "classified"), (("Fisher " * 9, *"12345"),)
             ),
+            Table(("question", "answer"), tuple((f"what of {n}", LONG_CELL) for n in range(40)), "Longer than a page."),
             Table(("a", "$b$"), (("1", "$x^2$"), ("x_y", "a long text " * 8)), "What $x$ is."),
             Section("Below", (Section("And below", ("Deep.",)),)),
         ),
@@ -196,7 +198,7 @@ def test_an_unbroken_long_line_is_noticed(tmp_path):
 def test_a_fragment_compiles_inside_a_document_of_ones_own(tmp_path):
     (tmp_path / "part.tex").write_text(fragment(SAMPLES), encoding="utf-8")
     own = (
-        r"\documentclass[11pt]{article}\usepackage{amsmath,amssymb,mathtools,booktabs,hyperref}"
+        r"\documentclass[11pt]{article}\usepackage{amsmath,amssymb,mathtools,booktabs,longtable,graphicx,hyperref}"
         r"\setlength{\textwidth}{6.5in}\begin{document}\input{part}\end{document}"
     )
     assert compile_latex(tmp_path, own)[0] == 0
