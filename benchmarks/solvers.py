@@ -252,7 +252,7 @@ METHODS: dict[str, tuple[Callable[[], Callable], dict[str, tuple[int, ...]]]] = 
         lambda: extrapolated(crank_nicolson),
         {"1d": (128, 256), "2d": (64, 128), "cross": (64, 128, 256)},
     ),
-    "SciPy, expm_multiply": (lambda: krylov, {"1d": (128, 256), "2d": (64, 128), "cross": (64, 128), "3d": (32,)}),
+    "SciPy, expm_multiply": (lambda: krylov, {"1d": (128, 256), "2d": (64, 128), "cross": (64, 128), "3d": (32, 64)}),
     "Fourier spectral, DOP853": (lambda: spectral, {"1d": (32, 48), "2d": (32, 40), "cross": (32, 48)}),
 }
 PACKAGES: dict[str, dict[str, tuple[int, ...]]] = {

@@ -59,12 +59,13 @@ def solve(
             initial mass of one. The error of the grid itself is second order in its spacing and not part of it.
         scheme: "positive", which "auto" takes: positive rates, second order in space; densities stay non-negative,
             mass is conserved to rounding, and where the current can vanish the stationary density is exact at the
-            centres. "extrapolated": the positive scheme on grids of n, n/2 and n/4 cells, extrapolated to sixth order
-            for smooth densities; `tolerance` is that of the time integration, `attrs["error_estimate"]` includes the
-            grid's; where the grids do not agree as second order says, nothing is extrapolated; a limiter keeps the
-            density non-negative and the mass. "high-order": eighth-order central differences of the flux on uniform
-            grids; for smooth densities that vanish at reflecting sides; mass is conserved, positivity is not
-            guaranteed.
+            centres; where the equation does not depend on time, time is exact: exponentials along the axes, or a
+            Chebyshev expansion where that is cheaper than split steps. "extrapolated": the positive scheme on grids of
+            n, n/2 and n/4 cells, extrapolated to sixth order for smooth densities; `tolerance` is that of the time
+            integration, `attrs["error_estimate"]` includes the grid's; where the grids do not agree as second order
+            says, nothing is extrapolated; a limiter keeps the density non-negative and the mass. "high-order":
+            eighth-order central differences of the flux on uniform grids; for smooth densities that vanish at
+            reflecting sides; mass is conserved, positivity is not guaranteed.
         threads: how many sweep a plane or spatial grid together (positive scheme); results do not depend on it.
         estimate_grid_error: solve on every second face too, and put the difference that Richardson's rule makes of it
             into `attrs["grid_error_estimate"]` (positive scheme, even numbers of cells).
