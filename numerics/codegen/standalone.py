@@ -137,8 +137,8 @@ def solver_source(
     problem = make_problem(equation, domain, shape, boundary, trial, state, float(start))
     if problem.unbounded:
         raise InvalidGrid(
-            "an infinite domain is fitted to the solution, which a stand-alone module does not do (it has the positive scheme "
-            "on finite domains); give ends, or the faces of an axis of a result of numerics.solve"
+            "an infinite domain is fitted to the solution, which a stand-alone module does not do (it has the positive "
+            "scheme on finite domains); give ends, or the faces of an axis of a result of numerics.solve"
         )
     wanted, _ = times_of(times, start)
     names = _argument_names([*equation.coordinates, *symbols])
