@@ -427,3 +427,30 @@ def test_an_initial_state_far_away_is_found_on_the_infinite_line():
         centres = result.x.values
         exact = np.exp(-((centres - place) ** 2) / 3) / np.sqrt(3 * np.pi)
         assert float((np.abs(result.values[0] - exact) * np.gradient(centres)).sum()) < 5e-3
+
+
+def test_heavy_tails_and_moving_peaks_on_the_infinite_line():
+    # x = sinh(u), u Brownian with D = 1: dx = x dt + sqrt(2 (1 + x^2)) dW, whose tails no number of deviations holds
+    wide = FokkerPlanck((x,), [x], [[1 + x**2]], time=t)
+    spread = sp.exp(-((sp.asinh(x) - sp.Rational(2, 5)) ** 2) * 10) / sp.sqrt(sp.pi / 10) / sp.sqrt(1 + x**2)
+    errors = []
+    for n in (128, 256):
+        result = solve(wide, {x: (-sp.oo, sp.oo)}, n, spread, [0.4])
+        place = result.x.values
+        exact = density([np.arcsinh(place)], [0.4], [[0.85]]) / np.sqrt(1 + place**2)
+        errors.append(float((np.abs(result.values[0] - exact) * np.gradient(place)).sum()))
+    assert errors[1] < 1e-3
+    assert 1.7 < np.log2(errors[0] / errors[1]) < 2.4
+    # a narrow peak that travels seven hundred times its width
+    moving = solve(
+        FokkerPlanck((x,), [7], [[3]], time=t), {x: (-sp.oo, sp.oo)}, 400, expression((x,), [0], 1e-2), [10.0]
+    )
+    mean, covariance = np.array([70.0]), np.array([[60.01]])
+    assert error(moving, density([moving.x.values], mean, covariance)) < 0.05
+
+
+def test_what_a_users_function_raises_is_said():
+    equation = FokkerPlanck((x,), [-x], [[1]], time=t)
+    for domain in ((-1, 1), (-sp.oo, sp.oo)):
+        with pytest.raises(symrg.errors.InvalidState, match="KeyError"):
+            solve(equation, {x: domain}, 32, lambda place: {}["missing"], [0.1])
