@@ -21,6 +21,7 @@ _HOME = {
     "as_table": "numerics.pruning.rows",
     "sweep": "numerics.pruning.experiments",
     "experiment": "numerics.pruning.experiments",
+    "measured": "numerics.pruning.measured",
     "run_seed": "numerics.pruning.experiments",
 }
 

@@ -120,7 +120,7 @@ SETTINGS: dict[str, Setting] = {
         "talk",
         lambda x, seed, steps: autoencoder.train_talk_network(x, seed=seed, steps=steps).network,
         ("encoder.weight",),
-        {"shells": {"shells": 24, "iterations": 25, "final_steps": 2}},
+        {"shells": {"shells": 24, "iterations": 25, "final_steps": 4}},
     ),
     "sigmoid": Setting(
         "sigmoid",
@@ -199,7 +199,8 @@ def experiment(
         progress: called as progress(seeds done, seeds, text).
 
     Returns:
-        A Dataset with `relative` (rule, fraction, seed), `mean` and `standard_error` (rule, fraction).
+        A Dataset with `relative` (rule, fraction, seed), `mean` and `standard_error` (rule, fraction), and `unpruned`
+        (seed), the test error of the network as trained.
 
     Raises:
         InvalidEstimator: no seed, or an unknown setting or rule.
@@ -213,7 +214,7 @@ def experiment(
                                f"{', '.join(SETTINGS)}")  # fmt: skip
     options = [setting, SETTINGS[setting].integrate, list(fractions), list(rules), test, integrate, steps]
     kept = RowStore(store, fingerprint(torch.from_numpy(digits.images), *options) if store is not None else "")
-    tables = []
+    tables, bases = [], []
     labels: list[str] = []
     for number, seed in enumerate(seeds, 1):
         rows = kept.get(
@@ -234,15 +235,21 @@ def experiment(
         order = sorted(fractions)
         by_rule = {label: sorted((r for r in rows if r.rule == label), key=lambda r: r.removed) for label in labels}
         tables.append([[r.relative for r in by_rule[label]] for label in labels])
+        bases.append(rows[0].error / rows[0].relative)
         if progress is not None:
             progress(number, len(seeds), f"seed {seed}")
     values = np.moveaxis(np.array(tables), 0, 2)
     data = xarray.Dataset(
-        {"relative": (("rule", "fraction", "seed"), values)},
+        {"relative": (("rule", "fraction", "seed"), values), "unpruned": ("seed", bases)},
         coords={"rule": labels, "fraction": order, "seed": seeds},
         attrs={"setting": setting, "images": len(digits), "source": digits.source, "test": test},
     )
-    data["mean"] = data.relative.mean("seed")
-    spread = data.relative.std("seed", ddof=1) if len(seeds) > 1 else data["mean"] * np.nan
-    data["standard_error"] = spread / len(seeds) ** 0.5
-    return data
+    return with_statistics(data)
+
+
+def with_statistics(data: xarray.Dataset) -> xarray.Dataset:
+    """Add `mean` and `standard_error` of `relative` over its seeds; the error of one seed alone is nan."""
+    count = data.sizes["seed"]
+    mean = data.relative.mean("seed")
+    spread = data.relative.std("seed", ddof=1) if count > 1 else mean * float("nan")
+    return data.assign(mean=mean, standard_error=spread / count**0.5)

@@ -31,7 +31,7 @@ from symrg.errors import InvalidEstimator
 Progress = Callable[[int, int, str], None]
 
 _LEAST_DAMPING = 1e-6
-_TRIES = 6
+_TRIES, _TRIES_ON_DATA = 6, 10  # the flow leaves a damping as small as the least, from which a fit must find its own
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class _Problem:
         """
         before = self._objective(data, on_data)
         tried, used = damping, 0
-        for _ in range(_TRIES):
+        for _ in range(_TRIES_ON_DATA if on_data else _TRIES):
             solution = self._solve(operator, right, free, tried)
             used += solution.iterations
             change = operator.unflatten(solution.vector)

@@ -13,6 +13,7 @@ from numerics.pruning import (
     experiment,
     experiments,
     integrate_out,
+    measured,
     prune,
     remove_units,
     retrain,
@@ -22,6 +23,8 @@ from numerics.pruning import (
     unit_costs,
 )
 from numerics.pruning.classification import accuracy, train_classifier
+from numerics.pruning.measured import as_markdown
+from numerics.pruning.measured import write as write_measured
 from numerics.pruning.saliencies import inverse_diagonal
 from numerics.pruning.shells import schedule
 from numerics.pruning.solve import conjugate_gradients
@@ -360,3 +363,25 @@ def test_a_fixed_classifier_tells_good_reconstructions_from_bad(talk):
     assert own > 0.9
     wreck = prune(talk, saliency("random", talk), fraction=0.99, layers=["encoder.weight"]).network
     assert accuracy(judge, few, wreck) < accuracy(judge, few, talk) < own
+
+
+@pytest.mark.parametrize("setting", ["talk", "sigmoid"])
+def test_the_measured_table_is_kept_with_its_error_bars(setting, tmp_path):
+    data = measured(setting)
+    assert data.sizes["seed"] >= 5
+    np.testing.assert_allclose(data["mean"], data.relative.mean("seed"))
+    spread = np.std(data.relative.values, axis=2, ddof=1) / data.sizes["seed"] ** 0.5
+    np.testing.assert_allclose(data.standard_error, spread)
+    assert data.fraction.values.tolist() == [0.648, 0.8, 0.9, 0.95]
+    shells = "shells" if setting == "talk" else "block shells"
+    by_rule = data["mean"].sel(fraction=0.9)
+    assert float(by_rule.sel(rule=shells)) < float(by_rule.sel(rule="information_length"))
+    again = tmp_path / "tables.json"
+    write_measured({setting: data}, again)
+    assert measured(setting, again).identical(data)
+    assert as_markdown(data).count("\n") == data.sizes["rule"] + 1
+    again.write_text(again.read_text()[:-100])
+    with pytest.raises(DataError, match="make it anew"):
+        measured(setting, again)
+    with pytest.raises(InvalidEstimator, match="talk, sigmoid"):
+        measured("other")
