@@ -20,6 +20,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from flint import ctx
+from mpmath import mp
 from sympy.polys.polyerrors import BasePolynomialError
 
 from symrg.errors import NoClosedForm
@@ -57,12 +59,13 @@ class _Expired(BaseException):
 
 
 class _Limit:
-    __slots__ = ("deadline", "done", "thread")
+    __slots__ = ("deadline", "done", "struck", "thread")
 
     def __init__(self, seconds: float):
         self.deadline = time.monotonic() + max(seconds, 0.0)
         self.thread = threading.get_ident()
         self.done = False
+        self.struck = False  # whether an exception was raised on its behalf
 
 
 class _Watcher:
@@ -81,6 +84,7 @@ class _Watcher:
         self._queue: list[tuple[float, int, _Limit]] = []
         self._order = itertools.count()
         self._running = False
+        self.strikes = 0
 
     def add(self, limit: _Limit) -> None:
         with self._lock:
@@ -115,7 +119,14 @@ class _Watcher:
                     continue
                 heapq.heapreplace(self._queue, (time.monotonic() + _REPEAT, next(self._order), limit))
                 if limit.thread not in _shielded:
+                    limit.struck = True
+                    self.strikes += 1
                     _raise_in(limit.thread, _Expired)
+
+    def struck(self, thread: int) -> bool:
+        """Whether an exception was raised in a thread for a call that goes on there."""
+        with self._lock:
+            return any(x.thread == thread and not x.done and x.struck for _, _, x in self._queue)
 
     def expired(self, thread: int) -> bool:
         """Whether the time of some call in a thread is up."""
@@ -179,7 +190,9 @@ def check_time() -> None:
 def within(seconds: float, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """The value of `function(*args, **kwargs)`, if it comes within `seconds`.
 
-    Calls nest: the inner limit never outlasts the outer one.
+    Calls nest: the inner limit never outlasts the outer one. A value that came although the call was interrupted, as
+    where some `except:` in a library swallowed that, isn't trusted: the call counts as late. The working precisions of
+    mpmath and flint are then what they were before.
 
     Raises:
         OutOfTime: the time was up first.
@@ -187,10 +200,11 @@ def within(seconds: float, function: Callable[..., T], *args: Any, **kwargs: Any
     if seconds <= 0:
         raise OutOfTime(f"no time left for {getattr(function, '__name__', 'the call')}")
     limit = _Limit(seconds)
+    strikes, precisions = _watcher.strikes, (mp.prec, ctx.prec)
     try:
         try:
             _watcher.add(limit)
-            return function(*args, **kwargs)
+            value = function(*args, **kwargs)
         finally:
             _watcher.cancel(limit)
     except (_Expired, SystemError) as error:
@@ -198,9 +212,17 @@ def within(seconds: float, function: Callable[..., T], *args: Any, **kwargs: Any
         # a C library whose callback was interrupted reports "a result with an exception set"
         if isinstance(error, SystemError) and not _caused_by_expiry(error):
             raise
-        if limit.thread not in _shielded:
-            check_time()  # an outer limit that has passed too isn't kept waiting for the watcher's next turn
-        raise OutOfTime(f"{getattr(function, '__name__', 'the call')} took longer than {seconds:.3g} s") from None
+    else:
+        if strikes == _watcher.strikes:
+            return value
+        if not limit.struck:
+            if _watcher.struck(limit.thread):
+                raise _Expired  # meant for an outer call, and some `except` on the way swallowed it
+            return value
+    mp.prec, ctx.prec = precisions  # the call may have been stopped before it set them back
+    if limit.thread not in _shielded:
+        check_time()  # an outer limit that has passed too isn't kept waiting for the watcher's next turn
+    raise OutOfTime(f"{getattr(function, '__name__', 'the call')} took longer than {seconds:.3g} s") from None
 
 
 def _caused_by_expiry(error: BaseException) -> bool:

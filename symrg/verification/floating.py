@@ -1,11 +1,14 @@
 """The floating-point witness: both sides by mpmath, with its own quadrature and its own points.
 
 Not rigorous, and independent of Arb: the functions, the quadrature and the summation are other people's. Every value
-is computed at two precisions; their difference is the error estimate, and the tolerance is a multiple of it.
+is computed at two precisions; their difference is the error estimate, and the tolerance is a multiple of it. What
+seems to refute a claim is computed once more, with more digits and integrals cut at other places: a quadrature or an
+extrapolation can be fooled at every precision alike, and then it says nothing.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,6 +21,7 @@ from sympy.core.relational import Relational
 
 from symrg.budget import Budget, Declined, OutOfTime, within
 from symrg.function_names import ELEMENTARY, ERROR_FUNCTIONS
+from symrg.verification.floating_sums import infinite_product, infinite_sum, turning_groups, turning_sum
 from symrg.verification.instances import instances
 from symrg.verification.landmarks import landmarks
 from symrg.verification.places import changes_of_form, single_values, vanishes_at
@@ -29,6 +33,8 @@ _SEED_SHIFT = 7919  # its points aren't the ball witness's
 _LOW, _HIGH = 50, 80  # decimal digits
 _LOW_HARD, _HIGH_HARD = 20, 30
 _MARGIN = 1000  # times the error estimate
+_CUTS: ContextVar[tuple[float, ...]] = ContextVar("where integrals are cut besides", default=())
+_OTHER_CUTS = (0.1723, 0.4119, 0.7341)  # of the way from one end to the other
 _PEAK: ContextVar[list[Any]] = ContextVar("largest summand so far", default=[mpmath.mpf(0)])  # noqa: B039
 
 
@@ -97,6 +103,9 @@ class FloatingWitness:
                     continue
                 gap, tolerance = outcome
                 if _wrong(gap, tolerance, reading.relation):
+                    if not _confirmed(lhs, rhs, values, (low, high), outcome, budget):
+                        declined = "a first value refuted it, and a second one with other settings didn't agree"
+                        continue
                     where = f" in element {element}" if len(reading.pairs) > 1 else ""
                     reason = (
                         f"{prefix}at {shown(values)}{where}, left minus right is {mpmath.nstr(gap, 10)}, "
@@ -132,6 +141,8 @@ def _difference(lhs: sp.Expr, rhs: sp.Expr, values: Values, low: int, high: int)
             with mpmath.workdps(digits + 10):
                 env = {s: value_of(v, {}) for s, v in values.items()}
                 found.append((value_of(lhs, env), value_of(rhs, env)))
+                if mpmath.mp.dps != digits + 10:  # somebody left another precision behind
+                    return None
         peak = _PEAK.get()[0]
     except (ValueError, ZeroDivisionError, OverflowError, TypeError, mpmath.libmp.NoConvergence, KeyError):
         return None
@@ -147,6 +158,20 @@ def _difference(lhs: sp.Expr, rhs: sp.Expr, values: Values, low: int, high: int)
         if tolerance > max(scale, mpmath.mpf(10) ** (-low // 2)) * mpmath.mpf(10) ** -10:
             return None
         return c - d, tolerance
+
+
+def _confirmed(
+    lhs: sp.Expr, rhs: sp.Expr, values: Values, digits: tuple[int, int], found: tuple[Any, Any], budget: Budget
+) -> bool:
+    """Whether a difference comes out again with more digits and with integrals cut at other places."""
+    token = _CUTS.set(_OTHER_CUTS)
+    try:
+        again = within(max(budget.remaining, 0.5), _difference, lhs, rhs, values, digits[0] + 11, digits[1] + 23)
+    except (OutOfTime, Declined):
+        return False
+    finally:
+        _CUTS.reset(token)
+    return again is not None and bool(abs(again[0] - found[0]) <= again[1] + found[1])
 
 
 def _wrong(gap: Any, tolerance: Any, relation: str) -> bool:
@@ -257,6 +282,7 @@ def _integral(expr: sp.Integral, env: dict[sp.Basic, Any]) -> Any:
     marks = [a, *_breaks(body, variable, env, a, b), b]
     if mpmath.isinf(a) and mpmath.isinf(b) and len(marks) == 2:
         marks.insert(1, mpmath.mpf(0))
+    marks = _with_cuts(marks)
     token = _PEAK.set([mpmath.mpf(0)])  # the quadrature's own estimate covers what is inside
     try:
         total, error = mpmath.quad(value, marks, error=True)
@@ -265,6 +291,24 @@ def _integral(expr: sp.Integral, env: dict[sp.Basic, Any]) -> Any:
     if error > mpmath.mpf(10) ** -12 * max(1, abs(total)):
         raise Declined("mpmath's quadrature did not converge")
     return total
+
+
+def _with_cuts(marks: list[Any]) -> list[Any]:
+    """The marks between which a quadrature works, with more of them where values are computed once more."""
+    if not _CUTS.get() or any(mpmath.im(m) != 0 for m in marks):
+        return marks
+    found = []
+    for left, right in itertools.pairwise(marks):
+        found.append(left)
+        for cut in sorted(_CUTS.get()):
+            reach = mpmath.mpf(cut) / (1 - mpmath.mpf(cut))
+            if mpmath.isinf(right) and not mpmath.isinf(left):
+                found.append(left + reach)
+            elif mpmath.isinf(left) and not mpmath.isinf(right):
+                found.append(right - 1 / reach)
+            elif not mpmath.isinf(left):
+                found.append(left + cut * (right - left))
+    return [*found, marks[-1]]
 
 
 def _breaks(body: sp.Expr, variable: sp.Symbol, env: dict[sp.Basic, Any], a: Any, b: Any) -> list[Any]:
@@ -293,35 +337,27 @@ def _breaks(body: sp.Expr, variable: sp.Symbol, env: dict[sp.Basic, Any], a: Any
     return sorted(set(found))[:10]
 
 
-def _shrinking(value: Callable[[Any], Any], low: Any, high: Any) -> None:
-    """Refuse a series whose terms don't shrink: extrapolation would give a value to a divergent one.
-
-    Raises:
-        Declined: they don't.
-    """
-    for start, sign in ((low, 1), (high, -1)):
-        if not mpmath.isinf(high if sign == 1 else low):
-            continue
-        first = int(start) if not mpmath.isinf(start) else 0
-        early, late = (max(abs(value(mpmath.mpf(first + sign * (n + j)))) for j in range(7)) for n in (100, 800))
-        if not late < early and late != 0:
-            raise Declined("a series whose terms don't shrink")
-
-
 def _series(expr: sp.Sum | sp.Product, env: dict[sp.Basic, Any]) -> Any:
     if len(expr.limits) > 1:
         raise Declined("sums over more than one index")
     ((variable, low, high),) = expr.limits
     a, b = _limit(low, env), _limit(high, env)
 
-    def value(k: Any) -> Any:
-        return value_of(expr.function, {**env, variable: k})
+    def term_of(body: sp.Expr) -> Callable[[Any], Any]:
+        return lambda k: value_of(body, {**env, variable: k})
 
+    value = term_of(expr.function)
     if mpmath.isinf(a) or mpmath.isinf(b):
-        if isinstance(expr, sp.Sum):
-            _shrinking(value, a, b)
-        whole = mpmath.nsum if isinstance(expr, sp.Sum) else mpmath.nprod
-        return whole(value, [a, b])
+        if isinstance(expr, sp.Product):
+            return infinite_product(value, a, b)
+        groups = turning_groups(expr.function, variable) if not mpmath.isinf(a) else None
+        if groups is None:
+            return infinite_sum(value, a, b)
+        parts = [
+            infinite_sum(term_of(part), a, b) if turn == 0 else turning_sum(term_of(part), int(a))
+            for turn, part in groups.items()
+        ]
+        return mpmath.fsum(parts)
     if b - a > 5000:
         raise Declined("a sum of many terms")
     terms = [value(mpmath.mpf(k)) for k in range(int(a), int(b) + 1)]
