@@ -22,7 +22,6 @@ The file holds one table::
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +33,7 @@ from symrg.errors import InvalidEquation, InvalidFile, InvalidGrid
 from symrg.fokker_planck import FokkerPlanck
 from symrg.parsing import parse
 from symrg.problem import declare
+from symrg.toml_file import table_of, text_of
 
 _REQUIRED = ("coordinates", "drift", "diffusion", "initial", "times", "cells", "domain")
 _OPTIONAL = ("title", "start", "time", "tolerance", "scheme", "boundary", "parameters")
@@ -77,14 +77,7 @@ class StatedProblem:
         Raises:
             InvalidFile: it can't be read, is not TOML, or a key is missing, unknown or of the wrong type.
         """
-        try:
-            table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InvalidFile(f"{path}: {error.strerror or error}; give the path of a problem file") from error
-        except UnicodeDecodeError as error:
-            raise InvalidFile(f"{path}: is not UTF-8 text; save it as UTF-8") from error
-        except tomllib.TOMLDecodeError as error:
-            raise InvalidFile(f"{path}: is not TOML: {error}; formulas stand between quotes") from error
+        table = table_of(text_of(path), str(path))
         for key in table:
             if key not in _REQUIRED + _OPTIONAL:
                 raise InvalidFile(f"{path}: unknown key {key!r}; there are {', '.join(_REQUIRED + _OPTIONAL)}")

@@ -133,16 +133,20 @@ class StatisticalModel(Typeset):
         Raises:
             ImproperDensity: SymPy's density does not integrate to one on SymPy's support.
             InvalidModel: not a random symbol, or one whose density cannot be had.
+            TimeExpired: the check did not end within the default budget.
         """
         from symrg.random_symbols import read_random_symbol
 
         log_density, symbols, support = read_random_symbol(variable, sample)
+        running = Budget.of(None)
         if parameters is None:
             known = log_density.free_symbols | set().union(*(a.free_symbols for a in axes_of(symbols, support)))
             moving = {s for a in axes_of(symbols, support) for s in a.free_symbols if s.is_integer}
             parameters = sorted(known - set(symbols) - moving, key=lambda s: s.name)
+            if not parameters:
+                raise InvalidModel(f"the distribution of {variable} has no free symbol that could be a parameter")
         model = cls(log_density, symbols, tuple(parameters), support, tuple(domain))
-        model.check()
+        model.check(running)
         return model
 
     @property
@@ -204,12 +208,14 @@ class StatisticalModel(Typeset):
             MissingAssumption: a symbol lacks an assumption.
             ImproperDensity: the integral is not one.
             IrregularModel: E[score] is not zero.
+            TimeExpired: the budget ended first.
         """
         from symrg.fisher import check_score
 
-        engine = self.engine(budget)
+        running = Budget.of(budget)
+        engine = self.engine(running)
         if not self.moving_parameters:
-            check_score(self, engine.points)
+            check_score(self, engine.points, running)
 
     @property
     def moving_parameters(self) -> tuple[sympy.Symbol, ...]:
@@ -277,6 +283,7 @@ class StatisticalModel(Typeset):
             IrregularModel: the support moves with a parameter.
             ImproperDensity: the density is shown not to integrate to one at the point.
             InvalidModel: a value is missing, or the point is outside the parameter space.
+            TimeExpired: not even rough averages were to be had within the budget.
         """
         from symrg.fisher_numeric import fisher_metric_at
 

@@ -28,6 +28,7 @@ from symrg.tree_builder import Builder
 __all__ = ["MAX_DEPTH", "MAX_LENGTH", "Node", "build_tree", "declared_names", "parse", "refuse"]
 
 MAX_LENGTH = 20_000  # characters
+MAX_LEVELS = 150  # of an expression, the definitions that it uses included
 SECONDS = 10.0
 
 
@@ -59,11 +60,25 @@ def build_tree(text: str, tree: Node, names: dict[str, Any], evaluate: bool) -> 
     """The tree as a SymPy object, within `SECONDS`; the printed form is also evaluated, to see that it is defined."""
     try:
         value = within(SECONDS, Builder(text, names, True).whole, tree)
-        return value if evaluate else within(SECONDS, Builder(text, names, False).whole, tree)
+        if not evaluate:
+            value = within(SECONDS, Builder(text, names, False).whole, tree)
     except OutOfTime:
         refuse(text, tree.position, f"the formula took longer than {SECONDS:g} s to build; write a simpler one")
     except (RecursionError, MemoryError):
         refuse(text, tree.position, "the formula is nested too deeply")
+    if _deeper(value, MAX_LEVELS):
+        refuse(text, tree.position, f"with its definitions put in, the formula nests more than {MAX_LEVELS} deep")
+    return value
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether an object nests more deeply; definitions add up, and SymPy recurses into them several calls a level."""
+    level = [value]
+    for _ in range(most):
+        level = list({id(a): a for node in level for a in getattr(node, "args", ()) if getattr(a, "args", ())}.values())
+        if not level:
+            return False
+    return True
 
 
 def declared_names(symbols: Mapping[str, Any] | Iterable[sp.Symbol]) -> dict[str, Any]:

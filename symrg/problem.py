@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +27,7 @@ import sympy as sp
 
 from symrg.errors import FormulaError, InvalidFile, InvalidModel
 from symrg.parsing import parse
+from symrg.toml_file import table_of, text_of
 
 if TYPE_CHECKING:
     from symrg.model import StatisticalModel
@@ -89,14 +89,7 @@ class Problem:
         Raises:
             InvalidFile: it can't be read, is not TOML, or a key is missing, unknown or of the wrong type.
         """
-        try:
-            table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InvalidFile(f"{path}: {error.strerror or error}; give the path of a problem file") from error
-        except UnicodeDecodeError as error:
-            raise InvalidFile(f"{path}: is not UTF-8 text; save it as UTF-8") from error
-        except tomllib.TOMLDecodeError as error:
-            raise InvalidFile(f"{path}: is not TOML: {error}; text stands between quotes") from error
+        table = table_of(text_of(path), str(path))
         unknown = sorted(set(table) - _KEYS)
         if unknown:
             near = difflib.get_close_matches(unknown[0], _KEYS, n=1)

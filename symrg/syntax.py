@@ -7,6 +7,7 @@ From the loosest to the tightest: `|`, `&`, `~` (or `or`, `and`, `not`); compari
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -45,6 +46,8 @@ _POWERS = {
 }
 _NOT, _SIGN, _POWER = 30, 70, 75
 _WORDS = {"and", "or", "not"}
+_SET_APART = {"<supe", "<frac"}  # how the decompositions of superscripts and of ½ begin
+_LONGEST_REASON = 600
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class Node:
 def refuse(text: str, position: int, reason: str) -> NoReturn:
     """Raise a FormulaError with the line and a caret under the offending character."""
     position = max(0, min(position, len(text)))
+    if len(reason) > _LONGEST_REASON:
+        reason = reason[:_LONGEST_REASON] + " .."
     start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", position)
     line = text[start : end if end >= 0 else len(text)]
@@ -106,6 +111,12 @@ def _tokens(text: str) -> list[_Token]:
             }.get(plain[at], "it has no meaning in a formula")
             refuse(text, at, f"unexpected character {text[at]!r}: {hint}")
         kind = str(match.lastgroup)
+        if kind == "name":
+            raised = next(
+                (k for k, c in enumerate(match.group()) if unicodedata.decomposition(c)[:5] in _SET_APART), None
+            )
+            if raised is not None:  # x² would be read as the name x2
+                refuse(text, at + raised, f"{text[at + raised]!r} is no letter of a name; write a power as x**2")
         if kind != "space":
             found.append(_Token(kind, match.group(), at))
             if kind == "number" and len(match.group()) > MAX_BITS // 4:

@@ -51,7 +51,6 @@ Nothing in such a file is run.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -59,15 +58,18 @@ from typing import Any
 
 import sympy as sp
 
+from symrg.budget import OutOfTime, within
 from symrg.derivation import Derivation
 from symrg.errors import FormulaError, InvalidClaim, InvalidFile, SymrgError
 from symrg.parsing import parse
+from symrg.toml_file import table_of, text_of
 from symrg.verification.claim import RELATIONS, Claim
 from symrg.verification.latex_input import parse_latex
 from symrg.verification.toml_lines import LineMap, Path
 
 MOST_BYTES = 4_000_000
 MOST_CLAIMS = 20_000
+SECONDS = 240.0  # for building all formulas of a file
 LONGEST = 86_400.0
 """Seconds for a claim, at most."""
 
@@ -87,7 +89,6 @@ _TYPES: dict[str, dict[str, bool]] = {
     "even": {"even": True},
     "odd": {"odd": True},
 }
-_DIGITS = re.compile(r"[0-9]{4000,}")
 _SHOWN = 60  # characters of a formula in a message
 _PARTS = {
     "the left side": "lhs",
@@ -127,19 +128,7 @@ def read(path: str | FilePath) -> EquationsFile:
     Raises:
         InvalidFile: the file can't be read, or is malformed; the message gives the line and the remedy.
     """
-    try:
-        file = FilePath(path)
-        if file.is_file() and file.stat().st_size > MOST_BYTES:
-            raise InvalidFile(f"{path}: {file.stat().st_size} bytes; a file of equations has at most {MOST_BYTES}")
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InvalidFile(f"{path}: can't be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise InvalidFile(f"{path}:{line}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except ValueError as error:
-        raise InvalidFile(f"{path!r}: not a file name: {error}") from None
-    return read_text(text, str(path))
+    return read_text(text_of(path, MOST_BYTES), str(path))
 
 
 def read_text(text: str, name: str = "equations") -> EquationsFile:
@@ -148,19 +137,11 @@ def read_text(text: str, name: str = "equations") -> EquationsFile:
     Raises:
         InvalidFile: as `read`.
     """
+    data = table_of(text, name)
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        match = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        line = match[1] if match else text.count("\n") + 1
-        reason = re.sub(r" \(at .*\)$", "", str(error))
-        raise InvalidFile(f"{name}:{line}: not TOML: {reason}") from None
-    except RecursionError:
-        raise InvalidFile(f"{name}:1: not TOML: nested too deeply") from None
-    except ValueError:
-        line = next((k for k, row in enumerate(text.splitlines(), 1) if _DIGITS.search(row)), 1)
-        raise InvalidFile(f"{name}:{line}: a number with thousands of digits; put it into quotes") from None
-    return _Reader(data, LineMap(text), name).whole()
+        return within(SECONDS, _Reader(data, LineMap(text), name).whole)
+    except OutOfTime:
+        raise InvalidFile(f"{name}: its formulas took longer than {SECONDS:g} s to build; split the file") from None
 
 
 class _Reader:

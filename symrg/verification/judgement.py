@@ -95,8 +95,11 @@ def verify(
         return Verdict(claim, "schematic", reason=claim.missing or "what it says is left open by its source")
     if claim.relation == ":=":
         return _definition(claim, limit)
-    reading = Reading.of(claim)
-    evidence = examine(reading, limit, witnesses)
+    try:
+        reading = Reading.of(claim)
+        evidence = examine(reading, limit, witnesses)
+    except RecursionError:
+        return Verdict(claim, "undecided", reason="its expressions are nested too deeply to be examined")
     verdict = judge(claim, evidence)
     if verdict.status == "fails" and repair:
         return _mended(verdict, reading, limit)

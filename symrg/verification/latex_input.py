@@ -68,7 +68,11 @@ def parse_latex(text: str, symbols: Mapping[str, Any] | Iterable[sp.Symbol] = ()
         raise FormulaError(f"a formula is text, given {type(text).__name__}")
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"formula of {len(text)} characters; at most {MAX_LENGTH} are read", MAX_LENGTH, text)
-    return build_tree(text, _Reader(text, names).whole(), names, evaluate)
+    try:
+        tree = _Reader(text, names).whole()
+    except RecursionError:
+        raise FormulaError(f"the formula is nested too deeply: {text[:60]!r}..", 0, text) from None
+    return build_tree(text, tree, names, evaluate)
 
 
 class _Reader:
@@ -105,7 +109,7 @@ class _Reader:
 
     @property
     def token(self) -> tuple[str, str, int]:
-        return self.tokens[self.at]
+        return self.tokens[min(self.at, len(self.tokens) - 1)]  # the end, however often it is taken
 
     def fail(self, reason: str) -> NoReturn:
         refuse(self.text, self.token[2], reason)
@@ -297,6 +301,8 @@ class _Reader:
             self.at += 1
             if self.token[1] == "{":
                 below = self.plain_group()
+            elif self.token[0] == "end":
+                self.fail("a subscript was expected after '_'")
             else:
                 below = self.token[1].lstrip("\\")
                 self.at += 1

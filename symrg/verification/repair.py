@@ -170,8 +170,13 @@ def recognised(value: acb) -> sp.Expr | None:
             quotient = value / at({sp.Symbol("c"): number}).values[sp.Symbol("c")]
         if not quotient.imag.contains(0):
             continue
-        man, exp = quotient.real.mid().man_exp()
-        guess = (sp.Rational(int(man)) * sp.Integer(2) ** int(exp)).limit_denominator(_HEIGHT)
+        middle = quotient.real.mid()
+        if not abs(middle) < 2 * _HEIGHT:  # written out, such a number may fill the memory
+            continue
+        guess = sp.S.Zero
+        if abs(middle) * 4 * _HEIGHT > 1:
+            man, exp = middle.man_exp()
+            guess = (sp.Rational(int(man)) * sp.Integer(2) ** int(exp)).limit_denominator(_HEIGHT)
         if abs(guess.p) > _HEIGHT:
             continue
         with precision(_BITS):
