@@ -39,9 +39,10 @@ def restated(expr: sp.Expr, conditions: tuple[Any, ...]) -> Restated:
     lower: dict[sp.Symbol, tuple[sp.Expr, bool]] = {}
     upper: dict[sp.Symbol, tuple[sp.Expr, bool]] = {}
     equal: dict[sp.Symbol, sp.Expr] = {}
+    apart: dict[sp.Symbol, sp.Expr] = {}
     for condition in flat:
         if isinstance(condition, Relational):
-            _sort(condition, lower, upper, equal)
+            _sort(condition, lower, upper, equal, apart)
     substitution: dict[sp.Symbol, sp.Expr] = {}
     texts = []
     for symbol, value in equal.items():
@@ -55,6 +56,15 @@ def restated(expr: sp.Expr, conditions: tuple[Any, ...]) -> Restated:
             continue
         substitution[symbol] = value
         texts.append(text)
+    for symbol, value in apart.items():
+        taken = {*substitution, *lower, *upper}
+        if symbol in taken or value.free_symbols & taken or not _unsigned(symbol):
+            continue
+        if any(symbol in v.free_symbols for v in substitution.values()):
+            continue
+        u = sp.Dummy("u", real=True, nonzero=True, integer=True if symbol.is_integer and value.is_integer else None)
+        substitution[symbol] = value + u
+        texts.append(f"{symbol} = {value + u}, {u} != 0")
     if not substitution:
         raise Declined("no condition bounds a single symbol")
     new = expr
@@ -74,8 +84,14 @@ def _without_modulus(condition: Any) -> list[Any]:
     return [condition]
 
 
-def _sort(condition: Relational, lower: dict[Any, Any], upper: dict[Any, Any], equal: dict[Any, Any]) -> None:
-    """File a condition that is linear in a symbol under its lower or upper bounds or equations."""
+def _unsigned(symbol: sp.Symbol) -> bool:
+    return bool(symbol.is_real) and symbol.is_nonnegative is None and symbol.is_nonpositive is None
+
+
+def _sort(
+    condition: Relational, lower: dict[Any, Any], upper: dict[Any, Any], equal: dict[Any, Any], apart: dict[Any, Any]
+) -> None:
+    """File a condition that is linear in a symbol under its bounds, its equations or the values that it hasn't."""
     gap = sp.expand(condition.lhs - condition.rhs)
     for symbol in sorted(gap.free_symbols, key=str):
         slope = gap.diff(symbol)
@@ -87,7 +103,10 @@ def _sort(condition: Relational, lower: dict[Any, Any], upper: dict[Any, Any], e
                 equal[symbol] = bound
                 return
             continue
-        if isinstance(condition, sp.Ne) or bound.has(sp.oo):
+        if bound.has(sp.oo):
+            return
+        if isinstance(condition, sp.Ne):
+            apart.setdefault(symbol, bound)
             return
         less = isinstance(condition, sp.Lt | sp.Le) == bool(slope.is_positive)
         strict = isinstance(condition, sp.Lt | sp.Gt)

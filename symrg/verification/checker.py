@@ -504,7 +504,7 @@ def main(arguments: list[str]) -> int:
         with open(arguments[0], encoding="utf-8") as file:
             found = check_text(file.read())
     except (OSError, UnicodeDecodeError, Malformed) as error:
-        print(f"{arguments[0]}: {error}", file=sys.stderr)
+        print(f"Error: {arguments[0]}: {error}", file=sys.stderr)
         return 2
     for name, outcome, reason in found:
         print(f"{ {True: 'agrees', False: 'DISAGREES', None: 'not checked'}[outcome] }: {name}: {reason}")

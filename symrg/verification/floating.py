@@ -32,6 +32,7 @@ from symrg.verification.witness import Evidence, Outcome, shown, undecided
 _SEED_SHIFT = 7919  # its points aren't the ball witness's
 _LOW, _HIGH = 50, 80  # decimal digits
 _LOW_HARD, _HIGH_HARD = 20, 30
+_MOST_BREAKS = 40
 _MARGIN = 1000  # times the error estimate
 _CUTS: ContextVar[tuple[float, ...]] = ContextVar("where integrals are cut besides", default=())
 _OTHER_CUTS = (0.1723, 0.4119, 0.7341)  # of the way from one end to the other
@@ -316,6 +317,9 @@ def _breaks(body: sp.Expr, variable: sp.Symbol, env: dict[sp.Basic, Any], a: Any
     found = []
     places = [p for p in changes_of_form([body]) if variable in p.free_symbols]
     for place in places:
+        if isinstance(place, sp.floor):
+            found += _jumps(place.args[0], variable, env, a, b)
+            continue
         slope = sp.expand(place).diff(variable)
         if not slope.is_zero and variable not in slope.free_symbols:
             try:
@@ -334,7 +338,25 @@ def _breaks(body: sp.Expr, variable: sp.Symbol, env: dict[sp.Basic, Any], a: Any
                 found.append(mpmath.re(value))
         if found and mpmath.isinf(a) and mpmath.isinf(b):
             found.append(mpmath.mpf(0))
-    return sorted(set(found))[:10]
+    return sorted(set(found))[:_MOST_BREAKS]
+
+
+def _jumps(inner: sp.Expr, variable: sp.Symbol, env: dict[sp.Basic, Any], a: Any, b: Any) -> list[Any]:
+    """Where something linear in the variable is a whole number between finite ends."""
+    slope = sp.expand(inner).diff(variable)
+    if mpmath.isinf(a) or mpmath.isinf(b) or slope.is_zero or variable in slope.free_symbols:
+        return []
+    try:
+        rate, start = value_of(slope, env), value_of(inner, {**env, variable: mpmath.mpf(0)})
+    except (Declined, ZeroDivisionError, TypeError):
+        return []
+    if mpmath.im(rate) != 0 or mpmath.im(start) != 0 or rate == 0:
+        return []
+    low, high = sorted((start + rate * a, start + rate * b))
+    if high - low > _MOST_BREAKS:
+        return []
+    roots = [(n - start) / rate for n in range(int(mpmath.ceil(low)), int(mpmath.floor(high)) + 1)]
+    return [r for r in roots if a < r < b]
 
 
 def _series(expr: sp.Sum | sp.Product, env: dict[sp.Basic, Any]) -> Any:

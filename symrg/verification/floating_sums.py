@@ -97,14 +97,22 @@ def _extrapolated(term: Term, first: int, methods: tuple[str, ...], product: boo
     Raises:
         Declined: none do.
     """
+    known: dict[tuple[int, int], Any] = {}
+
+    def kept(k: Any) -> Any:
+        key = int(k), mpmath.mp.prec
+        if key not in known:
+            known[key] = term(k)
+        return known[key]
+
     for method in methods:
         found = []
         for count in _STARTS:
             start = [term(mpmath.mpf(k)) for k in range(first, first + count)]
             if product:
-                found.append(mpmath.fprod(start) * mpmath.nprod(term, [first + count, mpmath.inf]))
+                found.append(mpmath.fprod(start) * mpmath.nprod(kept, [first + count, mpmath.inf]))
             else:
-                found.append(mpmath.fsum(start) + mpmath.nsum(term, [first + count, mpmath.inf], method=method))
+                found.append(mpmath.fsum(start) + mpmath.nsum(kept, [first + count, mpmath.inf], method=method))
         scale = max(abs(found[0]), abs(found[1]), mpmath.mpf(10) ** -5)
         if abs(found[0] - found[1]) <= scale * mpmath.mpf(10) ** -(mpmath.mp.dps * 6 // 10):
             return found[1]

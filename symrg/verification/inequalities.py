@@ -56,7 +56,16 @@ def _forms(margin: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
     numerator, denominator = sp.fraction(together)
     yield "numerator and denominator", bounded_expand(numerator) / sp.factor(denominator)
     yield "simplify", sp.simplify(margin)
+    yield "hyperbolic squares", margin.replace(_is_square_of_tanh, _by_cosh)
     yield "double angles", _half_angles(margin)
+
+
+def _is_square_of_tanh(expr: sp.Basic) -> bool:
+    return isinstance(expr, sp.Pow) and isinstance(expr.base, sp.tanh) and expr.exp.is_Integer and expr.exp % 2 == 0
+
+
+def _by_cosh(power: sp.Pow) -> sp.Expr:
+    return (1 - 1 / sp.cosh(power.base.args[0]) ** 2) ** (power.exp / 2)
 
 
 def _half_angles(expr: sp.Expr) -> sp.Expr:
@@ -216,6 +225,65 @@ def _monotonic(margin: sp.Expr, x: sp.Symbol, strict: bool, depth: int) -> list[
     return None
 
 
+_SMOOTH = (sp.sin, sp.cos, sp.exp, sp.atan, sp.tanh, sp.sinh, sp.cosh, sp.asinh, sp.erf)
+
+
+def _mean_value(margin: sp.Expr, strict: bool) -> list[str] | None:
+    """c |x - y| >= |g(x) - g(y)|, or c |x| >= |g(x)| with g(0) = 0, where |g'| <= c: the mean value theorem."""
+    if strict or len(moduli := sorted(margin.atoms(sp.Abs), key=str)) != 2:
+        return None
+    for large, small in (moduli, moduli[::-1]):
+        weight, other = margin.coeff(large), -margin.coeff(small)
+        if not (weight.is_positive and other.is_positive) or bounded_expand(margin - weight * large + other * small):
+            continue
+        line, values = large.args[0], other * bounded_expand(small.args[0])
+        x, *rest = sorted(line.free_symbols, key=str)
+        if any(s.is_real is not True or s.is_integer for s in line.free_symbols) or len(rest) > 1:
+            continue
+        slope = line.diff(x)
+        if slope.free_symbols or sp.expand(line - slope * (x - (rest[0] if rest else 0))) != 0:
+            continue
+        g = sum((t for t in sp.Add.make_args(values) if t.has(x)), sp.Integer(0))
+        at_other = g.subs(x, rest[0] if rest else 0)
+        if bounded_expand(values - g + at_other) != 0 or (rest and g.has(rest[0])) or not _smooth(g, x):
+            continue
+        t = sp.Dummy(str(x), real=True)
+        change, bound = g.diff(x).subs(x, t), weight * sp.Abs(slope)
+        for gap in (bound - change, bound + change):
+            if not any(prove(gap, False) for prove in (_by_form, _bounded, _polynomial, _calculus)):
+                return None
+        return [f"the mean value theorem: |{g.diff(x)}| <= {bound}"]
+    return None
+
+
+def _smooth(g: sp.Expr, x: sp.Symbol) -> bool:
+    """Whether g is differentiable at every real x, by its form."""
+    for node in sp.preorder_traversal(g):
+        if not node.has(x) or node == x or isinstance(node, (sp.Add, sp.Mul, *_SMOOTH)):
+            continue
+        if not isinstance(node, sp.Pow) or node.exp.has(x) or not node.exp.is_Rational:
+            return False
+        if (
+            not (node.exp.is_Integer and node.exp.is_positive)
+            and not node.base.subs(x, sp.Dummy(real=True)).is_positive
+        ):
+            return False
+    return True
+
+
+def _over_exponents(margin: sp.Expr, strict: bool) -> list[str] | None:
+    """A function of a positive x as one of t = log x, which may be convex where it was not."""
+    for x in sorted(margin.free_symbols, key=str):
+        if not x.is_positive or x.is_integer or not margin.has(sp.log):
+            continue
+        t = sp.Dummy("t", real=True)
+        form = sp.powsimp(sp.expand_log(sp.powdenest(margin.subs(x, sp.exp(t)))))
+        steps = _convex(form, t, strict, 0)
+        if steps is not None:
+            return [f"{x} = exp({t}) with real {t}", *steps]
+    return None
+
+
 def _parts(margin: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """(A, B) with margin = A - B, by the signs of the terms."""
     terms = sp.Add.make_args(bounded_expand(margin))
@@ -356,6 +424,7 @@ def _induction(margin: sp.Expr, strict: bool) -> list[str] | None:
 
 _ROUTES = (
     ("triangle inequality", _triangle),
+    ("mean value theorem", _mean_value),
     ("squares", _squares),
     ("polynomial", _polynomial),
     ("bounded functions", _bounded),
@@ -364,4 +433,5 @@ _ROUTES = (
     ("real and imaginary parts", _real_parts),
     ("induction", _induction),
     ("calculus", _calculus),
+    ("logarithm as the variable", _over_exponents),
 )

@@ -21,7 +21,8 @@ def instances(reading: Reading, seed: int, count: int = 4) -> list[tuple[str, Re
     """Readings in which everything undefined is something concrete, each with a text that says what.
 
     Raises:
-        Declined: symbols that don't commute stand in something other than sums, products and whole powers.
+        Declined: symbols that don't commute stand in something other than sums, products, whole powers and
+            exponentials.
     """
     if reading.noncommuting:
         return _matrices(reading, seed)
@@ -45,9 +46,16 @@ def _matrices(reading: Reading, seed: int) -> list[tuple[str, Reading]]:
     """Readings, entry by entry, with matrices of small whole numbers for the symbols that don't commute."""
     draw = random.Random(seed)
     found = []
-    for size in (2, 2, 3, 3):
+    exponentials = any(e.is_commutative is False for pair in reading.pairs for s in pair for e in s.atoms(sp.exp))
+    if exponentials and any(getattr(s, "is_hermitian", None) for s in reading.noncommuting):
+        raise Declined("exponentials of Hermitian elements have no exact matrices here")
+    for size in (3, 4, 5, 6) if exponentials else (2, 2, 3, 3):
         chosen = {}
         for symbol in reading.noncommuting:
+            if exponentials:  # with N nilpotent, exp(c + N) is a finite sum
+                own = sp.Matrix(size, size, lambda i, j: draw.choice((-1, 1)) * draw.randrange(1, 5) if j > i else 0)
+                chosen[symbol] = own + sp.Rational(draw.randrange(1, 9), 4) * sp.eye(size)
+                continue
             entries = [draw.randrange(-4, 5) for _ in range(size * size)]
             own = sp.Matrix(size, size, entries)
             if getattr(symbol, "is_hermitian", None):
@@ -76,7 +84,22 @@ def _represented(expr: sp.Expr, chosen: dict[Any, Any], size: int) -> Any:
         return total
     if isinstance(expr, sp.Pow) and expr.exp.is_Integer and abs(expr.exp) <= 20:
         return _represented(expr.base, chosen, size) ** int(expr.exp)
-    raise Declined(f"{str(expr)[:60]} isn't a sum, product or whole power of symbols that don't commute")
+    if isinstance(expr, sp.exp):
+        return _exponential(_represented(expr.args[0], chosen, size), size)
+    raise Declined(f"{str(expr)[:60]} isn't a sum, product, whole power or exponential of symbols that don't commute")
+
+
+def _exponential(matrix: sp.Matrix, size: int) -> sp.Matrix:
+    """exp(c + N) = exp(c) (1 + N + N^2/2 + ..) for an upper triangular matrix with c all along its diagonal."""
+    c = matrix[0, 0]
+    rest = (matrix - c * sp.eye(size)).applyfunc(sp.expand)
+    if not rest.is_upper or any(rest[k, k] != 0 for k in range(size)):
+        raise Declined("an exponential of something else than a sum or product of the symbols")
+    total = term = sp.eye(size)
+    for k in range(1, size):
+        term = term * rest / k
+        total = total + term
+    return sp.exp(c) * total
 
 
 def _put(expr: Any, chosen: dict[Any, sp.Lambda]) -> Any:

@@ -297,7 +297,7 @@ class _Pieces:
                 pass  # it may fall off fast enough
         far = self.form(sign * self.u)
         first = acb((arb(4).max(2 * abs(end.real))).mid())
-        knee = sp.Dummy("knee")
+        knee = sign * _exact(first.real)
         inner = self.inverted(sign)
         if inner is not None:
             near = (
@@ -311,7 +311,8 @@ class _Pieces:
         rest, reach = self.rest(point, _for_bounds(far), arb(2).max(sign * 2 * end.real))
         if reach < 600:
             stop = acb(reach) * sign
-            pair = (end, stop, name, knee) if sign > 0 else (stop, end, knee, name)
+            far_end = sign * _exact(reach)
+            pair = (end, stop, name, far_end) if sign > 0 else (stop, end, far_end, name)
             return self.finite(point, *pair) + rest
         if inner is None:
             near = (
@@ -376,6 +377,12 @@ class _Pieces:
                 radius = arb(0, bound.upper())
                 return acb(radius, radius), start
         raise Declined(reason)
+
+
+def _exact(number: arb) -> sp.Rational:
+    """The number that is the middle of a ball, which is m 2^e."""
+    m, e = number.mid().man_exp()
+    return sp.Integer(int(m)) * sp.Integer(2) ** int(e)
 
 
 def _for_bounds(expr: sp.Expr) -> sp.Expr:
