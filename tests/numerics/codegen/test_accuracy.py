@@ -1,7 +1,6 @@
 """Compiled expressions against mpmath, within the error that double arithmetic makes on the expression as written.
 
-The bound is a running error analysis at 40 digits: every operation adds one rounding of its own result and passes on
-the errors of its arguments, weighted by its derivatives. What cancels may lose digits, and nothing else.
+The bound is the running error analysis of `rounding.py`: what cancels may lose digits, and nothing else.
 """
 
 import mpmath
@@ -10,46 +9,11 @@ import pytest
 import sympy as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as hs
+from rounding import value_and_bound
 
 import numerics
 
-UNIT = mpmath.mpf(2) ** -53
-SLACK = 4  # roundings an operation: library functions are right to about 1 unit, a power by products to 3.5
 x, y = sp.symbols("x y", real=True)
-
-
-def exact(node, point):
-    return mpmath.mpmathify(sp.N(node.xreplace(point), 40))
-
-
-def value_and_bound(node, point, memo):
-    """The value at 40 digits and the bound on the error of its evaluation in doubles."""
-    if node in memo:
-        return memo[node]
-    if node.is_Symbol:
-        result = exact(node, point), mpmath.mpf(0)
-    elif not node.free_symbols:
-        v = exact(node, point)
-        result = v, abs(v) * UNIT
-    else:
-        parts = [value_and_bound(a, point, memo) for a in node.args]
-        values, bounds = [p[0] for p in parts], [p[1] for p in parts]
-        if node.is_Add:
-            result = mpmath.fsum(values), mpmath.fsum(bounds) + len(parts) * UNIT * mpmath.fsum(map(abs, values))
-        else:
-            slots = [sp.Dummy(real=True) for _ in parts]
-            f = sp.lambdify(slots, node.func(*slots), "mpmath")
-            v = mpmath.mpf(f(*values))
-            bound = SLACK * len(parts) * UNIT * abs(v)
-            for i, (a, e) in enumerate(parts):
-                if e:
-                    h = e
-                    above, below = list(values), list(values)
-                    above[i], below[i] = a + h, a - h
-                    bound += max(abs(f(*above) - v), abs(f(*below) - v))
-            result = v, bound
-    memo[node] = result
-    return result
 
 
 def leaves():
@@ -95,8 +59,7 @@ points = hs.tuples(hs.floats(-3, 3), hs.floats(-3, 3))
 def test_random_expressions_are_within_their_error_bound(expression, where):
     f = numerics.compile(expression, (x, y), cache=False)
     for at in where:
-        point = {x: sp.Float(at[0], 40), y: sp.Float(at[1], 40)}
-        value, bound = value_and_bound(expression, point, {})
+        value, bound = value_and_bound(expression, {x: mpmath.mpf(at[0]), y: mpmath.mpf(at[1])})
         if not mpmath.isfinite(value) or abs(value) > 1e290:
             continue
         got = f(*at)
@@ -106,8 +69,7 @@ def test_random_expressions_are_within_their_error_bound(expression, where):
 def test_the_bound_is_not_generous():
     """A value that is off by 20 units in the last place is refused for a well-conditioned expression."""
     e = sp.exp(-(x**2)) * sp.sin(y) / (1 + x**2)
-    point = {x: sp.Float(0.7, 40), y: sp.Float(1.1, 40)}
-    value, bound = value_and_bound(e, point, {})
+    value, bound = value_and_bound(e, {x: mpmath.mpf(0.7), y: mpmath.mpf(1.1)})
     got = numerics.compile(e, (x, y))(0.7, 1.1)
     assert abs(got - value) <= bound
     assert abs(got * (1 + 64 * np.finfo(float).eps) - value) > bound
