@@ -134,7 +134,7 @@ def evaluate(
     used = [p if d else p[tuple(slice(0, 1) for _ in p.shape)] for p, d in zip(points, component.depends)]
     with np.errstate(all="ignore"):
         results = component.kernel(*used, time, *values)
-    results = [real_values(r, f"{name} = {e}") for r, name, e in zip(results, names, component.expressions)]
+    results = [real_values(r, name, e) for r, name, e in zip(results, names, component.expressions)]
     for name, expression, value in zip(names, component.expressions, results):
         if not np.all(np.isfinite(value)):
             where = np.argwhere(~np.isfinite(np.broadcast_to(value, np.broadcast_shapes(*(u.shape for u in used)))))[0]
@@ -149,8 +149,13 @@ def evaluate(
     return results
 
 
-def real_values(given: Any, what: str) -> np.ndarray:
+def real_values(given: Any, name: str, formula: sympy.Expr) -> np.ndarray:
     """An array of floats; complex numbers are refused, not cut to their real parts.
+
+    Args:
+        given: values of a coefficient.
+        name: what it is called.
+        formula: what was evaluated; printed where it is refused only, which takes longer than evaluating it.
 
     Raises:
         InvalidEquation: a value has an imaginary part.
@@ -158,7 +163,9 @@ def real_values(given: Any, what: str) -> np.ndarray:
     array = np.asarray(given)
     if np.iscomplexobj(array):
         if np.any(array.imag != 0):
-            raise InvalidEquation(f"{what} is complex; drift and diffusion are real: mend the formula or the domain")
+            raise InvalidEquation(
+                f"{name} = {formula} is complex; drift and diffusion are real: mend the formula or the domain"
+            )
         array = array.real
     return np.asarray(array, dtype=float)
 
