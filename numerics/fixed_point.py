@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 from flint import arb, arb_mat
-from sympy import Expr, Float, Rational, Symbol, diff, lambdify, oo, simplify, sympify
+from sympy import Expr, Float, Rational, Symbol, diff, oo, simplify, sympify
 
 from numerics.collocation import Chebyshev, column, eigenvalues, evaluate, midpoints, newton, precision
 from symrg.drawing import Drawable
 from symrg.erg.local_potential import RHO, LocalPotentialFlow
 from symrg.errors import InvalidEquation, SolverFailure
+from symrg.lambdified import lambdified
 
 _COUNT = 5  # exponents that are computed, with the trivial one of the constant
 
@@ -247,7 +248,7 @@ def _guesses(flow: LocalPotentialFlow, rate: Expr, d: Rational) -> Iterator[tupl
     at = dict(zip(flow.arguments, (RHO, parabola, diff(parabola, RHO), diff(parabola, RHO, 2))))
     moved = rate.subs(at, simultaneous=True)
     conditions = [simplify(diff(moved, RHO, k).subs(RHO, kappa)) for k in (0, 1, 2)]
-    function = lambdify((kappa, strength, offset), [conditions[0], *(c / strength for c in conditions[1:])])
+    function = lambdified((kappa, strength, offset), [conditions[0], *(c / strength for c in conditions[1:])])
     n = 1.0 if flow.components is oo else max(float(flow.components), 0.5)
     seen: list[float] = []
     for size in ((n + 2) / (float(d) - 2), n / (float(d) - 2), (n + 2) / 2 / (float(d) - 2), 2 * n):

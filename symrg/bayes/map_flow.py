@@ -24,6 +24,7 @@ from sympy import Expr, ImmutableMatrix, Symbol
 
 from symrg.budget import Budget
 from symrg.errors import NoClosedForm, UndefinedSymbol, UnidentifiableModel
+from symrg.lambdified import lambdified
 from symrg.typesetting import Typeset, latex
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class MapFlow(Typeset):
         if loose:
             raise UndefinedSymbol(f"no values for {sorted(loose, key=str)}; give values={{symbol: number}}")
         several = len(self.parameters) > 1
-        f = sympy.lambdify([*self.parameters, self.time], list(equations) if several else equations[0], "mpmath")
+        f = lambdified([*self.parameters, self.time], list(equations) if several else equations[0], "mpmath")
         place = [mpmath.mpf(str(sympy.N(e, 20))) for e in truth]
         last = mpmath.mpf(str(sympy.N(amount, 20)))
         for k in range(8, -1, -1):  # along the path, from T * 2^8 down to T
@@ -148,13 +149,15 @@ def map_flow(dynamics: DynamicalBayes, budget: float | Budget | None = None) -> 
     at_truth = dict(zip(theta, dynamics.truth))
     hessian = sympy.hessian(d, theta)
     local = hessian.subs(at_truth, simultaneous=True).applyfunc(_tidied)
-    if _tidied(local.det()) == 0:
-        raise UnidentifiableModel(
-            f"the Fisher metric at the truth is singular in the directions {[list(v) for v in local.nullspace()]}: the "
-            "posterior has no unique maximum there unless the prior provides one; reparametrise"
-        )
+    singular = _tidied(local.det()) == 0
     metric = ImmutableMatrix(dynamics.model.fisher_metric(budget=budget)) if dynamics.model is not None else hessian
     curvature = (t * hessian - sympy.hessian(log_prior, theta)).applyfunc(_tidied)
+    if singular and _tidied(curvature.subs(at_truth, simultaneous=True).det()) == 0:
+        raise UnidentifiableModel(
+            f"the Fisher metric at the truth is singular in the directions {[list(v) for v in local.nullspace()]}, and "
+            "the prior does not curve there either: the posterior has no unique maximum; give a prior that has one, or "
+            "reparametrise"
+        )
     solved = -(curvature.adjugate() * sympy.Matrix(slope)) / curvature.det()
     velocity = ImmutableMatrix(solved.applyfunc(_tidied))
     lowered = ImmutableMatrix((metric * velocity).applyfunc(_tidied))
@@ -167,15 +170,23 @@ def map_flow(dynamics: DynamicalBayes, budget: float | Budget | None = None) -> 
         potential = budget.attempt("potential", _integrated, lowered, theta, share=0.3)
         if potential is None and len(theta) == 1:
             potential = _from_truth(lowered[0], theta[0], dynamics.truth[0])
-    path = budget.attempt("path", _path, dynamics, stationarity, share=0.5)
+    path = budget.attempt("path", _path, dynamics, stationarity, singular, share=0.5)
+    if singular and path is None:
+        raise UnidentifiableModel(
+            f"the Fisher metric at the truth is singular in the directions {[list(v) for v in local.nullspace()]}: the "
+            "maximum there is the prior's, and its path has no closed form; reparametrise"
+        )
     autonomous = None
     if len(theta) == 1 and pull[0] != 0:
         along = _tidied(lowered[0].subs(t, pull[0] / slope[0]))
         autonomous = budget.attempt("potential along the path", _integrated, ImmutableMatrix([along]), theta, share=0.5)
         if autonomous is None:
             autonomous = _from_truth(along, theta[0], dynamics.truth[0])
-    toward = local.inv() * sympy.Matrix(pull).subs(at_truth, simultaneous=True)
-    asymptotic = ImmutableMatrix(sympy.Matrix(dynamics.truth) + toward.applyfunc(_tidied) / t)
+    if singular:
+        asymptotic = ImmutableMatrix([_to_first_order(e, t) for e in path])
+    else:
+        toward = local.inv() * sympy.Matrix(pull).subs(at_truth, simultaneous=True)
+        asymptotic = ImmutableMatrix(sympy.Matrix(dynamics.truth) + toward.applyfunc(_tidied) / t)
     return MapFlow(
         theta,
         dynamics.truth,
@@ -229,15 +240,24 @@ def _integrated(force: ImmutableMatrix, theta: tuple[Symbol, ...]) -> Expr | Non
     return _tidied(potential)
 
 
-def _path(dynamics: DynamicalBayes, stationarity: ImmutableMatrix) -> ImmutableMatrix | None:
-    """The root of the stationarity that tends to the truth."""
+def _to_first_order(expression: Expr, t: Symbol) -> Expr:
+    """a + b / T of what tends to a for large T."""
+    limit = sympy.limit(expression, t, sympy.oo)
+    return limit + sympy.limit(t * (expression - limit), t, sympy.oo) / t
+
+
+def _path(dynamics: DynamicalBayes, stationarity: ImmutableMatrix, singular: bool = False) -> ImmutableMatrix | None:
+    """The root of the stationarity that tends to the truth; of a singular metric, the only root there is."""
     theta, t = dynamics.parameters, dynamics.time
     if all(_tidied(e.subs(dict(zip(theta, dynamics.truth)), simultaneous=True)) == 0 for e in stationarity):
         return ImmutableMatrix(dynamics.truth)
-    for solution in sympy.solve(list(stationarity), theta, dict=True):
+    solutions = sympy.solve(list(stationarity), theta, dict=True)
+    for solution in solutions:
         if set(solution) != set(theta):
             continue
         values = [_tidied(solution[p]) for p in theta]
+        if singular and len(solutions) == 1:
+            return ImmutableMatrix(values)
         if all(_tidied(sympy.limit(v, t, sympy.oo) - e) == 0 for v, e in zip(values, dynamics.truth)):
             return ImmutableMatrix(values)
     return None

@@ -16,6 +16,7 @@ from typing import Any
 import mpmath
 import sympy
 from sympy import S
+from sympy.core.function import AppliedUndef
 
 from symrg.expectation.factorials import rewrite_factorials
 from symrg.support import Axis
@@ -145,6 +146,8 @@ def compiled(arguments: Sequence[sympy.Symbol], expressions: Any, precise: bool 
         body = sympy.sympify(expressions, strict=True).xreplace(safe)
         loose = body.free_symbols
     loose -= set(safe.values())
+    for e in body if isinstance(body, list) else [body]:
+        loose |= e.atoms(AppliedUndef)
     if loose:
         raise NumericFailure(f"no values for {sorted(map(str, loose))}")
     if not precise:

@@ -28,6 +28,7 @@ from symrg.errors import InvalidEquation, NoDetailedBalance, UndefinedSymbol
 from symrg.fokker_planck.domain import Domain, Limits, require_diffusion
 from symrg.fokker_planck.equation import FokkerPlanck
 from symrg.fokker_planck.normalisation import integral
+from symrg.lambdified import lambdified
 from symrg.typesetting import Typeset, latex
 
 __all__ = ["RingState", "boundary_kind", "circulations", "closing", "independent_rings", "ring_state"]
@@ -104,7 +105,7 @@ class RingState(Typeset):
         values = dict(values or {})
         x = self.coordinate
         psi, d, turn, length, lower = (
-            sympy.sympify(e).subs(values)
+            sympy.sympify(e, strict=True).subs(values)
             for e in (self.potential, self.diffusion, self.circulation, self.length, self.lower)
         )
         if psi.has(sympy.Integral) or turn.has(sympy.Integral):
@@ -112,7 +113,7 @@ class RingState(Typeset):
         if loose := (psi.free_symbols | d.free_symbols | turn.free_symbols | length.free_symbols) - {x}:
             raise UndefinedSymbol(f"no values for {sorted(loose, key=str)}; give values={{symbol: number}}")
         size, start, around = (mpmath.mpf(str(sympy.N(e, 30))) for e in (length, lower, turn))
-        exponent, spread = (sympy.lambdify(x, e, "mpmath") for e in (psi, d))
+        exponent, spread = (lambdified(x, e, "mpmath") for e in (psi, d))
         step = size / _NODES
         nodes = [start + k * step for k in range(_NODES)]
 
@@ -313,7 +314,7 @@ def _confirmed(value: Expr, force: Expr, x: Symbol, a: Expr, b: Expr) -> bool:
     free = sorted((force.free_symbols | a.free_symbols | b.free_symbols) - {x}, key=str)
     point = {s: sympy.Rational(7 + 2 * k, 5 + k) for k, s in enumerate(free)}
     low, high = (mpmath.mpf(str(sympy.N(e.subs(point), 20))) for e in (a, b))
-    f = sympy.lambdify(x, force.subs(point), "mpmath")
+    f = lambdified(x, force.subs(point), "mpmath")
     step = (high - low) / _NODES
     direct = mpmath.fsum(f(low + k * step) for k in range(_NODES)) * step
     return bool(abs(direct - complex(value.subs(point).evalf(20))) < 1e-8 * (1 + abs(direct)))
