@@ -15,6 +15,10 @@ class NoClosedForm(SymrgError):
     """No closed form was found within the time budget; the message lists the routes tried."""
 
 
+class TimeExpired(NoClosedForm):
+    """The time budget ended before a question was settled either way; a larger one may settle it."""
+
+
 class IrregularModel(SymrgError, ValueError):
     """The regularity conditions of the Fisher metric fail, e.g. the support moves with a parameter."""
 

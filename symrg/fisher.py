@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from symrg.budget import Budget
-from symrg.errors import Disagreement, IrregularModel, NoClosedForm
+from symrg.budget import Budget, OutOfTime, within
+from symrg.errors import Disagreement, IrregularModel, NoClosedForm, TimeExpired
 from symrg.expectation import gaussian
 from symrg.expectation.branches import smooth_branch
 from symrg.expectation.confirm import differing_points, moments
@@ -204,9 +204,17 @@ def _require_zero_mean(model: StatisticalModel, means: list[Any], scale: list[An
 
 
 def score_moments(
-    model: StatisticalModel, point: Point, digits: int = 0
+    model: StatisticalModel, point: Point, digits: int = 0, levels: int = 0, chain: bool = False
 ) -> tuple[list[Any], list[list[Any]], list[list[Any]]]:
-    """E[l_i], E[l_i l_j] and error estimates at a point, factor by factor where coordinates are independent."""
+    """E[l_i], E[l_i l_j] and error estimates at a point, factor by factor where coordinates are independent.
+
+    Args:
+        model: the statistical model.
+        point: values of its parameters and constants.
+        digits: 0 for machine floats.
+        levels: halvings of the step at most; 0 chooses.
+        chain: averages over a Markov chain instead of quadrature.
+    """
     size = model.dimension
     density = model._density
     total_mean: list[Any] = [0] * size
@@ -216,7 +224,7 @@ def score_moments(
     for part in parts:
         scores = [score_of(part.log_density, p) for p in model.parameters]
         active = [i for i, s in enumerate(scores) if s != 0]
-        m = moments(part, [scores[i] for i in active], point, digits, products=True)
+        m = moments(part, [scores[i] for i in active], point, digits, products=True, levels=levels, chain=chain)
         count = len(active)
         mean = {i: m.values[a] for a, i in enumerate(active)}
         k = count
@@ -236,12 +244,23 @@ def score_moments(
     return total_mean, total, slack
 
 
-def check_score(model: StatisticalModel, points: Sequence[Point]) -> None:
+def check_score(model: StatisticalModel, points: Sequence[Point], budget: Budget) -> None:
     """E[score] = 0 at an interior point.
 
     Raises:
         IrregularModel: it is not.
+        TimeExpired: the time was up first.
     """
+    try:
+        within(budget.remaining, _check_score, model, points)
+    except OutOfTime:
+        raise TimeExpired(
+            f"the density is normalised, but E[score] = 0 could not be checked within {budget.seconds:g} s: give a "
+            "larger budget"
+        ) from None
+
+
+def _check_score(model: StatisticalModel, points: Sequence[Point]) -> None:
     for point in points:
         try:
             means, products, slack = score_moments(model, point)

@@ -14,13 +14,21 @@ import mpmath
 import sympy
 
 from symrg.budget import Budget, Declined
-from symrg.errors import InvalidModel
+from symrg.errors import InvalidModel, TimeExpired
 from symrg.expectation.density import Density, score_of
 from symrg.expectation.interior import Mass, Point, symbol_value
 from symrg.expectation.numeric import NumericFailure
 
 if TYPE_CHECKING:
     from symrg.model import StatisticalModel
+
+
+_LARGE = 1000  # beyond, values of gamma functions are not written out
+_ROUGHER = (  # name, halvings of the step (0 chooses), Markov chain, share of the time left
+    ("quadrature in machine floats", 0, False, 0.5),
+    ("quadrature in wide steps", 3, False, 0.5),
+    ("Markov chain", 0, True, 1.0),
+)
 
 
 @dataclass(frozen=True)
@@ -99,24 +107,24 @@ def _by_quadrature(model: StatisticalModel, point: Point, digits: int, budget: B
     density = model._density
     size = model.dimension
     precise = digits if _affordable(density, digits) else 0
+    point = {s: sympy.Float(v, digits + 25) if abs(v) > _LARGE else v for s, v in point.items()}
+    kind = "quadrature"
     with mpmath.workdps(max(digits, 15) + 12):
         moments_found = None
         if precise:
             moments_found = budget.attempt(
-                f"quadrature to {digits} digits", _settled_moments, model, point, digits, share=0.6
+                f"quadrature to {digits} digits", _settled_moments, model, point, digits, share=0.5
             )
         if moments_found is None:
             precise = 0
-            moments_found = budget.attempt("quadrature in machine floats", _settled_moments, model, point, 0)
+            for name, levels, chain, share in _ROUGHER:
+                moments_found = budget.attempt(name, _settled_moments, model, point, 0, levels, chain, share=share)
+                if moments_found is not None:
+                    kind = "monte carlo" if chain else kind
+                    break
         if moments_found is None:
-            mass = Mass(density).at(point) if budget.remaining > 0 else None
-            tried = "; ".join(map(str, budget.attempts))
-            raise InvalidModel(
-                f"the model has no density that can be integrated at {point} within {budget.seconds:g} s "
-                f"(mass {mass}; tried: {tried}); give a larger budget, or check the point"
-            )
+            raise _no_numbers(model, point, budget)
         _, products, slack = moments_found
-        kind = "quadrature"
         if precise == 0 and any(len(part.axes) > 3 for part in density.factors()):
             kind = "monte carlo"
         value = sympy.Matrix(size, size, lambda i, j: sympy.Float(products[i][j], digits))
@@ -128,11 +136,26 @@ def _by_quadrature(model: StatisticalModel, point: Point, digits: int, budget: B
     return Estimate(sympy.ImmutableMatrix(value), sympy.ImmutableMatrix(error), kind)
 
 
-def _settled_moments(model: StatisticalModel, point: Point, digits: int) -> Any:
+def _no_numbers(model: StatisticalModel, point: Point, budget: Budget) -> Exception:
+    """The error where every route failed: the time's fault, or the model's."""
+    tried = "; ".join(map(str, budget.attempts))
+    given = ", ".join(f"{s} = {float(v):.6g}" for s, v in point.items())
+    late = [a for a in budget.attempts if a.outcome == "out of time"]
+    if late or budget.remaining <= 0:
+        return TimeExpired(
+            f"no numbers for the Fisher metric at {given} within {budget.seconds:g} s: give a larger budget; {tried}"
+        )
+    mass = budget.attempt("mass", Mass(model._density).at, point)
+    return InvalidModel(
+        f"the model has no density that can be integrated at {given} (mass {mass}; tried: {tried}); check the point"
+    )
+
+
+def _settled_moments(model: StatisticalModel, point: Point, digits: int, levels: int = 0, chain: bool = False) -> Any:
     from symrg.fisher import score_moments
 
     try:
-        return score_moments(model, point, digits)
+        return score_moments(model, point, digits, levels, chain)
     except NumericFailure as e:
         raise Declined(str(e)) from None
 

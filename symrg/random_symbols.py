@@ -10,6 +10,7 @@ from sympy import S
 from sympy.core.relational import Relational
 
 from symrg.errors import InvalidModel
+from symrg.expectation.density import split_logarithms
 
 
 def read_random_symbol(
@@ -35,8 +36,37 @@ def read_random_symbol(
     if hasattr(distribution, "set") and _is_joint(space):
         return _joint(distribution, name, given)
     symbol = given[0] if given else sympy.Symbol(name, **({"integer": True} if space.is_Discrete else {"real": True}))
-    density = distribution.pdf(symbol)
-    return _plain_log(density), (symbol,), distribution.set
+    density = _density_of(distribution, name, symbol)
+    return _plain_log(density), (symbol,), _where_it_lives(density, symbol, distribution.set)
+
+
+def _density_of(distribution: Any, name: str, *sample: sympy.Symbol) -> Any:
+    try:
+        return distribution.pdf(*sample)
+    except (TypeError, ValueError, NotImplementedError, AttributeError) as e:
+        raise InvalidModel(f"sympy.stats gives no density for {name}: {e}") from e
+
+
+def _where_it_lives(density: Any, y: sympy.Symbol, given: sympy.Set) -> sympy.Set:
+    """The support, with the ends that the density's own condition states where it states any.
+
+    SymPy's set and its density differ at times: a Frechet variable of location m lives on (m, oo), its set is (0, oo).
+    """
+    if not isinstance(density, sympy.Piecewise) or not isinstance(given, sympy.Interval):
+        return given
+    live = [c for v, c in density.args if v != 0]
+    relations = live[0].args if len(live) == 1 and isinstance(live[0], sympy.And) else live
+    if len(live) != 1 or not all(isinstance(r, (sympy.Gt, sympy.Ge, sympy.Lt, sympy.Le)) for r in relations):
+        return given
+    lower, upper = given.start, given.end
+    for relation in relations:
+        if relation.gts == y and not relation.lts.has(y):
+            lower = relation.lts
+        elif relation.lts == y and not relation.gts.has(y):
+            upper = relation.gts
+        else:
+            return given
+    return sympy.Interval(lower, upper)
 
 
 def _is_joint(space: Any) -> bool:
@@ -52,7 +82,10 @@ def _finite(distribution: Any, sample: tuple[sympy.Symbol, ...]) -> tuple[sympy.
     low, high = getattr(distribution, "low", None), getattr(distribution, "high", None)
     if isinstance(points, (sympy.FiniteSet, set, frozenset, tuple, list)):
         values = sorted(map(sympy.sympify, points), key=sympy.default_sort_key)
-        table = {v: distribution.pmf(v) for v in values}
+        try:
+            table = {v: _probability(distribution, v) for v in values}
+        except (TypeError, ValueError, NotImplementedError, AttributeError) as e:
+            raise InvalidModel(f"sympy.stats gives no probabilities for {old}: {e}") from e
         if not all(v.is_number for v in values):
             raise InvalidModel("a finite distribution on symbols has no numerical sample")
         *first, last = values
@@ -63,6 +96,11 @@ def _finite(distribution: Any, sample: tuple[sympy.Symbol, ...]) -> tuple[sympy.
     symbol = sympy.Symbol(old.name, integer=True)
     density = distribution.pmf(symbol)
     return _plain_log(density), (symbol,), sympy.Range(low, high + 1)
+
+
+def _probability(distribution: Any, value: sympy.Expr) -> sympy.Expr:
+    given = sympy.sympify(distribution.pmf(value))
+    return given(value) if isinstance(given, sympy.Lambda) else given
 
 
 def _joint(
@@ -76,10 +114,7 @@ def _joint(
     )
     if len(sample) != len(sets):
         raise InvalidModel(f"{name} has {len(sets)} coordinates, {len(sample)} symbols are given")
-    try:
-        density = distribution.pdf(*sample)
-    except (TypeError, ValueError, NotImplementedError, AttributeError) as e:
-        raise InvalidModel(f"sympy.stats gives no density for {name}: {e}") from e
+    density = _density_of(distribution, name, *sample)
     support = tuple(S.Reals if isinstance(s, sympy.FiniteSet) is False and s == S.Reals else s for s in sets)
     return _plain_log(density), sample, support
 
@@ -93,4 +128,28 @@ def _plain_log(density: sympy.Expr) -> sympy.Expr:
         live = [(v, c) for v, c in density.args if v != 0]
         if len(live) == 1 and (live[0][1] is S.true or isinstance(live[0][1], (Relational, sympy.And, sympy.Contains))):
             density = live[0][0]
-    return sympy.log(density)
+    return _in_terms(sympy.log(density))
+
+
+def _in_terms(logarithm: sympy.Expr) -> sympy.Expr:
+    """The logarithm as a sum, where every factor under it is positive; else as it is.
+
+    Splitting is only a rewriting where all the factors are positive on the support, which the check by quadrature
+    that follows shows: a factor that is negative somewhere leaves no real density there.
+    """
+    if logarithm.has(sympy.Piecewise, sympy.Abs):
+        return logarithm
+    split = split_logarithms(logarithm.rewrite(sympy.gamma) if logarithm.has(sympy.beta) else logarithm)
+    return split.replace(
+        lambda e: isinstance(e, sympy.log) and isinstance(e.args[0], (sympy.gamma, sympy.factorial, sympy.binomial)),
+        lambda e: _log_gammas(e.args[0]),
+    )
+
+
+def _log_gammas(node: sympy.Expr) -> sympy.Expr:
+    if isinstance(node, sympy.gamma):
+        return sympy.loggamma(node.args[0])
+    if isinstance(node, sympy.factorial):
+        return sympy.loggamma(node.args[0] + 1)
+    n, k = node.args
+    return sympy.loggamma(n + 1) - sympy.loggamma(k + 1) - sympy.loggamma(n - k + 1)

@@ -53,6 +53,7 @@ def moments(
     digits: int = 0,
     products: bool = False,
     levels: int = 0,
+    chain: bool = False,
 ) -> Moments:
     """E of functions at a point of the parameters by quadrature, normalised by the integral of the density.
 
@@ -63,13 +64,14 @@ def moments(
         digits: 0 for machine floats, else mpmath to that many digits.
         products: return E[f_i f_j] for i <= j in row order after the E[f_i].
         levels: halvings of the step at most; 0 chooses.
+        chain: averages over a Markov chain, as for four coordinates and more.
 
     Raises:
         NumericFailure: nothing settled.
     """
     density, functions = in_logarithm(density, functions)
     sample = density.sample
-    if len(sample) > 3 and digits == 0:
+    if chain or (len(sample) > 3 and digits == 0):
         return _by_importance(density, functions, point, products)
     normal = gaussian.structure(density.log_density, density.axes) if len(sample) > 1 else None
     if normal is not None and digits == 0:

@@ -16,7 +16,7 @@ import sympy
 from sympy import S
 
 from symrg.budget import Budget, OutOfTime, within
-from symrg.errors import ImproperDensity, InvalidModel, MissingAssumption
+from symrg.errors import ImproperDensity, InvalidModel, MissingAssumption, TimeExpired
 from symrg.expectation import gaussian
 from symrg.expectation.density import Density, in_logarithm
 from symrg.expectation.numeric import NumericFailure, Quadrature, compiled, number, numeric_axes, precise_arithmetic
@@ -199,14 +199,16 @@ class Mass:
             return None
         exp = math.exp
         seen = [0, 0]
+        unreal: list[float] = []
 
         def integrand(*y: float) -> list[float]:
             seen[0] += 1
             try:
                 return [exp(log_density(*y))]
-            except ValueError:
+            except (ValueError, TypeError):
                 seen[1] += 1
-                if seen[1] > 30 and seen[1] > seen[0] / 2:
+                unreal.append(y[0])
+                if seen[1] > 30 and seen[1] > seen[0] / 4:
                     raise NumericFailure("the density is not real") from None
                 raise
 
@@ -216,7 +218,21 @@ class Mass:
             ).integral()
         except (NumericFailure, ArithmeticError, ValueError, TypeError):
             return None
+        if len(axes) == 1 and not axes[0].discrete and _is_complex(part, point, sorted(unreal)):
+            return None
         return total[0] if total else None
+
+
+def _is_complex(part: Density, point: Point, places: list[float]) -> bool:
+    """Whether a log-density is complex where floats found it not real, and not merely lost to rounding."""
+    if len(places) < 4:
+        return False
+    (y,) = part.sample
+    for place in places[len(places) // 4 :: max(len(places) // 4, 1)][:2]:
+        value = part.log_density.xreplace(point).subs(y, sympy.Float(place)).evalf(17)
+        if not value.is_number or not abs(sympy.im(value)) > 1e-6:
+            return False
+    return True
 
 
 def _precise_mass(part: Density, point: Point, digits: int) -> float | None:
@@ -240,11 +256,18 @@ def find_points(density: Density, count: int, extra: Sequence[sympy.Symbol], bud
         ImproperDensity: the density integrates to something else wherever it was tried.
         MissingAssumption: a symbol lacks an assumption without which the density is no density.
         InvalidModel: nothing was found.
+        TimeExpired: the time was up before enough points were looked at.
     """
     trials = Trials()
     points = interior_points(density, count, extra, budget, trials=trials)
     if points:
         return points
+    hasty = budget.remaining < 0.3 and trials.tried < 30 and trials.unreal < 8
+    if hasty and len(trials.masses) < 2:
+        raise TimeExpired(
+            f"the search for a point of the parameter space where the density is normalised ended after "
+            f"{budget.seconds:g} s ({trials.tried} tried): give a larger budget"
+        )
     if trials.masses:
         point, value = trials.masses[0]
         at = ", ".join(f"{k} = {float(v):.4g}" for k, v in point.items())
@@ -262,7 +285,16 @@ def find_points(density: Density, count: int, extra: Sequence[sympy.Symbol], bud
             if budget.remaining < 0.3
             else "give `domain`, or correct the density"
         )
+        + _support_hint(density)
     )
+
+
+def _support_hint(density: Density) -> str:
+    whole = [a for a in density.axes if not a.discrete and a.lower is S.NegativeInfinity and a.upper is S.Infinity]
+    if not whole:
+        return ""
+    names = ", ".join(str(a.symbol) for a in whole)
+    return f"; where no `support` is given, {names} runs over all real numbers: say so if it does not"
 
 
 def check_assumptions(density: Density, budget: Budget) -> None:

@@ -6,7 +6,8 @@ import sympy
 from sympy import Abs, Eq, FiniteSet, Interval, Piecewise, Rational, S, cos, erf, exp, log, loggamma, pi, sqrt, symbols
 
 from symrg import StatisticalModel, families
-from symrg.errors import ImproperDensity, InvalidModel, IrregularModel
+from symrg.errors import ImproperDensity, InvalidModel, IrregularModel, TimeExpired
+from symrg.expectation.numeric import NumericFailure
 
 y, mu, v = symbols("y mu v", real=True)
 x, s, k, lam = symbols("x s k lambda", positive=True)
@@ -134,3 +135,52 @@ def test_a_zero_that_moves_and_digits_that_are_none_are_refused():
     cardioid = StatisticalModel(log(1 + p * cos(y)) - log(2 * pi), y, (p,), Interval(-pi, pi), (p < 1,))
     with pytest.raises(InvalidModel, match="digits"):
         cardioid.fisher_metric_at({p: Rational(1, 2)}, digits=0)
+
+
+def beta():
+    return StatisticalModel(
+        (k - 1) * log(p) + (s - 1) * log(1 - p) + loggamma(k + s) - loggamma(k) - loggamma(s), p, (k, s), Interval(0, 1)
+    )
+
+
+@pytest.mark.parametrize("shapes", [(TINY, 2), (Rational(1, 1000), Rational(1, 1000)), (10**4, Rational(1, 100))])
+def test_shapes_that_press_the_mass_into_the_ends_are_rigorous(shapes):
+    # SymPy takes exp(loggamma(2 + 10**(-7))) for 1: no value of a gamma function may pass through it
+    estimate = beta().fisher_metric_at({k: shapes[0], s: shapes[1]}, budget=120)
+    assert estimate.kind == "rigorous"
+    both = sympy.polygamma(1, shapes[0] + shapes[1])
+    exact = sympy.Matrix(2, 2, lambda i, j: (sympy.polygamma(1, shapes[i]) if i == j else 0) - both).evalf(40)
+    for i, (got, want, bound) in enumerate(zip(estimate.value, exact, estimate.error)):
+        scale = sqrt(exact[i // 2, i // 2] * exact[i % 2, i % 2])
+        assert abs(got - want) <= bound < 1e-13 * scale
+    wrong = StatisticalModel(beta().log_density + TINY, p, (k, s), Interval(0, 1))
+    with pytest.raises(ImproperDensity, match="not to 1"):
+        wrong.fisher_metric_at({k: shapes[0], s: shapes[1]}, budget=120)
+
+
+def test_what_has_no_time_is_said_to_have_none():
+    with pytest.raises(TimeExpired, match="larger budget"):
+        beta().fisher_metric_at({k: 2, s: 3}, budget=0.001)
+    with pytest.raises(TimeExpired, match="larger budget"):
+        beta().fisher_metric(budget=0.001)
+    with pytest.raises(InvalidModel, match="`support`"):
+        StatisticalModel(log(lam) - lam * y, y, (lam,)).fisher_metric()
+
+
+def test_a_chain_stands_in_where_quadrature_fails(monkeypatch):
+    from symrg import fisher
+
+    routes = fisher.score_moments
+    monkeypatch.setattr("symrg.expectation.proven.proven_products", lambda *_: None)
+
+    def only_chains(model, point, digits=0, levels=0, chain=False):
+        if not chain:
+            raise NumericFailure("the quadrature doesn't settle")
+        return routes(model, point, digits, levels, chain)
+
+    monkeypatch.setattr("symrg.fisher.score_moments", only_chains)
+    estimate = gamma().fisher_metric_at({k: 3, lam: 2}, budget=60)
+    assert estimate.kind == "monte carlo"
+    exact = [sympy.polygamma(1, 3), -Rational(1, 2), -Rational(1, 2), Rational(3, 4)]
+    for got, want, bound in zip(estimate.value, exact, estimate.error):
+        assert abs(got - want) <= 2 * bound < 0.5

@@ -38,7 +38,8 @@ def reference(model, point):
             p = math.exp(functions[0](t))
             if p == 0:
                 return 0.0
-            return p * (functions[1 + i](t) if i is not None else 1) * (functions[1 + j](t) if j is not None else 1)
+            found = p * (functions[1 + i](t) if i is not None else 1) * (functions[1 + j](t) if j is not None else 1)
+            return found if math.isfinite(found) else 0.0  # far out, where a ratio has underflown
         except (OverflowError, ZeroDivisionError, ValueError):
             return 0.0
 
