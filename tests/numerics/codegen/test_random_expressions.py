@@ -1,7 +1,6 @@
 """Random expressions of every kind the generator takes, against mpmath, within a stated number of roundings.
 
-`SYMRG_RANDOM_CASES=400 pytest tests/numerics/codegen/test_random_expressions.py` compares 400 x 8 other expressions;
-with `NUMBA_DISABLE_JIT=1` the generated source runs as it stands, without being compiled to machine code.
+`SYMRG_RANDOM_CASES=400 pytest tests/numerics/codegen/test_random_expressions.py` compares 400 x 8 other expressions.
 """
 
 import os
