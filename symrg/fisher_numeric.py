@@ -155,9 +155,14 @@ def _settled_moments(model: StatisticalModel, point: Point, digits: int, levels:
     from symrg.fisher import score_moments
 
     try:
-        return score_moments(model, point, digits, levels, chain)
+        found = score_moments(model, point, digits, levels, chain)
     except NumericFailure as e:
         raise Declined(str(e)) from None
+    means, products, _ = found
+    for i, p in enumerate(model.parameters):  # what misses mass far out, or in a corner, shows it here
+        if abs(means[i]) > (0.1 if chain else 1e-4) * abs(products[i][i]) ** 0.5:
+            raise Declined(f"E[score] of {p} comes out as {float(means[i]):.3g}, not 0")
+    return found
 
 
 def _affordable(density: Density, digits: int) -> bool:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import sympy
 from sympy import S
 
-from symrg.budget import Budget
-from symrg.errors import InvalidModel
+from symrg.budget import Budget, OutOfTime, within
+from symrg.errors import InvalidModel, TimeExpired
 from symrg.support import Axis, axes_of
 from symrg.typesetting import Typeset, latex
 
@@ -137,8 +137,11 @@ class StatisticalModel(Typeset):
         """
         from symrg.random_symbols import read_random_symbol
 
-        log_density, symbols, support = read_random_symbol(variable, sample)
         running = Budget.of(None)
+        try:
+            log_density, symbols, support = within(running.remaining, read_random_symbol, variable, sample)
+        except OutOfTime:
+            raise TimeExpired(f"sympy.stats gave no density of {variable} within {running.seconds:g} s") from None
         if parameters is None:
             known = log_density.free_symbols | set().union(*(a.free_symbols for a in axes_of(symbols, support)))
             moving = {s for a in axes_of(symbols, support) for s in a.free_symbols if s.is_integer}

@@ -21,6 +21,23 @@ def read_random_symbol(
     Raises:
         InvalidModel: not a random symbol, or a density or support that cannot be had.
     """
+    try:
+        found = _read(variable, sample)
+    except (TypeError, ValueError, NotImplementedError, AttributeError, LookupError) as e:
+        if isinstance(e, InvalidModel):
+            raise
+        raise InvalidModel(f"sympy.stats gives no density for {variable}: {e}") from e
+    if found[0].has(sympy.Integral, sympy.Sum):
+        raise InvalidModel(
+            f"sympy.stats leaves an integral in the density of {variable}; write the joint density as a "
+            "StatisticalModel and take its marginal(..)"
+        )
+    return found
+
+
+def _read(
+    variable: Any, sample: sympy.Symbol | Sequence[sympy.Symbol] | None
+) -> tuple[sympy.Expr, tuple[sympy.Symbol, ...], Any]:
     from sympy.stats.rv import RandomSymbol
 
     if not isinstance(variable, RandomSymbol):
@@ -36,15 +53,8 @@ def read_random_symbol(
     if hasattr(distribution, "set") and _is_joint(space):
         return _joint(distribution, name, given)
     symbol = given[0] if given else sympy.Symbol(name, **({"integer": True} if space.is_Discrete else {"real": True}))
-    density = _density_of(distribution, name, symbol)
+    density = distribution.pdf(symbol)
     return _plain_log(density), (symbol,), _where_it_lives(density, symbol, distribution.set)
-
-
-def _density_of(distribution: Any, name: str, *sample: sympy.Symbol) -> Any:
-    try:
-        return distribution.pdf(*sample)
-    except (TypeError, ValueError, NotImplementedError, AttributeError) as e:
-        raise InvalidModel(f"sympy.stats gives no density for {name}: {e}") from e
 
 
 def _where_it_lives(density: Any, y: sympy.Symbol, given: sympy.Set) -> sympy.Set:
@@ -82,10 +92,7 @@ def _finite(distribution: Any, sample: tuple[sympy.Symbol, ...]) -> tuple[sympy.
     low, high = getattr(distribution, "low", None), getattr(distribution, "high", None)
     if isinstance(points, (sympy.FiniteSet, set, frozenset, tuple, list)):
         values = sorted(map(sympy.sympify, points), key=sympy.default_sort_key)
-        try:
-            table = {v: _probability(distribution, v) for v in values}
-        except (TypeError, ValueError, NotImplementedError, AttributeError) as e:
-            raise InvalidModel(f"sympy.stats gives no probabilities for {old}: {e}") from e
+        table = {v: _probability(distribution, v) for v in values}
         if not all(v.is_number for v in values):
             raise InvalidModel("a finite distribution on symbols has no numerical sample")
         *first, last = values
@@ -114,7 +121,7 @@ def _joint(
     )
     if len(sample) != len(sets):
         raise InvalidModel(f"{name} has {len(sets)} coordinates, {len(sample)} symbols are given")
-    density = _density_of(distribution, name, *sample)
+    density = distribution.pdf(*sample)
     support = tuple(S.Reals if isinstance(s, sympy.FiniteSet) is False and s == S.Reals else s for s in sets)
     return _plain_log(density), sample, support
 

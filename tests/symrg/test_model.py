@@ -7,11 +7,28 @@ import mpmath
 import pytest
 import sympy
 from sympy import S, Symbol, exp, log, pi, symbols
-from sympy.stats import Binomial, Dirichlet, Gamma, MultivariateNormal, Normal, Poisson, Uniform
+from sympy.stats import (
+    Bernoulli,
+    Beta,
+    Binomial,
+    Die,
+    Dirichlet,
+    FiniteRV,
+    Gamma,
+    Kumaraswamy,
+    MultivariateNormal,
+    Normal,
+    Poisson,
+    Uniform,
+    Wishart,
+    YuleSimon,
+)
 
 from symrg import StatisticalModel
 from symrg.errors import ImproperDensity, InvalidModel, IrregularModel, MissingAssumption, NoClosedForm
+from symrg.expectation.interior import Mass
 from symrg.expectation.numeric import NumericFailure, compiled
+from symrg.random_symbols import read_random_symbol
 
 y = Symbol("y", real=True)
 n = Symbol("n", integer=True)
@@ -211,6 +228,36 @@ def test_sympys_dirichlet_lives_on_a_cube_and_is_refused():
 def test_what_is_no_random_symbol_is_refused():
     with pytest.raises(InvalidModel, match="random symbol"):
         StatisticalModel.from_sympy(y)
+
+
+def test_densities_of_sympy_are_read_term_by_term_on_the_support_they_state():
+    p = Symbol("p", positive=True)
+    heavy = StatisticalModel.from_sympy(YuleSimon("Y", a))
+    assert heavy.log_density.has(sympy.loggamma)
+    three = StatisticalModel.from_sympy(FiniteRV("Y", {0: p / 2, 1: p / 2, 2: 1 - p}))
+    assert sympy.simplify(three.fisher_metric()[0] - 1 / (p * (1 - p))) == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        (Die("Y", 6), "no free symbol"),
+        (Bernoulli("Y", Beta("Q", a, b)), "gives no density"),
+        (Wishart("Y", a, [[1, 0], [0, 1]]), "gives no density"),
+    ],
+)
+def test_what_sympy_cannot_state_is_refused_with_the_reason(variable, words):
+    with pytest.raises(InvalidModel, match=words):
+        StatisticalModel.from_sympy(variable)
+
+
+def test_a_density_that_is_complex_on_part_of_its_support_has_no_mass():
+    # SymPy's support of this one is (0, oo), the density lives on (0, 1)
+    log_density, sample, support = read_random_symbol(Kumaraswamy("Y", a, b))
+    point = {a: sympy.Rational(3, 2), b: sympy.Rational(5, 2)}
+    assert Mass(StatisticalModel(log_density, sample, (a, b), support)._density).at(point) is None
+    unit = StatisticalModel(log_density, sample, (a, b), sympy.Interval(0, 1))
+    assert abs(Mass(unit._density).at(point) - 1) < 1e-6
 
 
 def test_sympys_uniform_is_irregular():
