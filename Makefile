@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: reproduce test examples check docs bench format clean help
+.PHONY: reproduce test coverage examples check docs bench format clean help
 
 help:            ## list the targets
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -21,6 +21,9 @@ reproduce: $(STAMP)  ## the main job: derive, verify, solve, train, prune, repor
 
 test: $(STAMP)  ## the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+coverage: $(STAMP)  ## the whole suite with the branch coverage of each module
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
 
 examples: $(STAMP)  ## every example of every command's --help, through a shell, as printed (half an hour)
 	SYMRG_ALL_EXAMPLES=1 $(BIN)/python -m pytest tests/test_help_examples.py
