@@ -17,8 +17,9 @@ from typing import Any
 import sympy
 from sympy import Expr, ImmutableMatrix, Symbol
 
+from symrg.bayes.parameter_space import require_model
 from symrg.budget import Budget
-from symrg.errors import ImproperDensity, NotExponentialFamily
+from symrg.errors import ImproperDensity, IrregularModel, NotExponentialFamily
 from symrg.typesetting import Typeset, latex
 
 __all__ = ["Conjugate", "Named", "Separation", "conjugate_prior", "recognise", "separate"]
@@ -115,6 +116,7 @@ class Conjugate(Typeset):
         chi: one symbol for each statistic.
         nu: the weight of the prior, in observations.
         named: its name, where it has one.
+        reason: why it has none, where that is known: no parameter of the family makes it proper.
     """
 
     model: Any
@@ -122,6 +124,7 @@ class Conjugate(Typeset):
     chi: tuple[Symbol, ...]
     nu: Symbol
     named: Named | None
+    reason: str = ""
 
     @property
     def kernel(self) -> Expr:
@@ -152,15 +155,35 @@ def conjugate_prior(model: Any, budget: float | Budget | None = None) -> Conjuga
     """The conjugate prior of an exponential family given as a StatisticalModel.
 
     Raises:
+        InvalidModel: `model` is no StatisticalModel.
+        IrregularModel: the support moves with a parameter.
         NotExponentialFamily: the log-density does not separate.
+
+    Of an unidentifiable model the family is found all the same; it is improper in the direction that no datum sees, and
+    `reason` names that.
     """
     Budget.of(budget)
+    require_model(model)
+    support = model.support if isinstance(model.support, (tuple, list)) else (model.support,)
+    ends = set().union(*(_symbols_of(s) for s in support))
+    if moving := ends & set(model.parameters):
+        raise IrregularModel(
+            f"the support moves with {sorted(moving, key=str)}, so this is no exponential family; "
+            "posterior(model, prior, data=[..]) cuts the prior off where the data say so"
+        )
     separation = separate(model.log_density, model.sample, model.parameters)
     chi = tuple(Symbol(f"chi_{k + 1}", real=True) for k in range(len(separation.terms)))
     nu = Symbol("nu", positive=True)
     exponent = sympy.Add(*(c * f for c, (f, _) in zip(chi, separation.terms))) + nu * separation.of_parameters
-    found = recognise(exponent, model.parameters)
+    try:
+        found = recognise(exponent, model.parameters)
+    except ImproperDensity as error:
+        return Conjugate(model, separation, chi, nu, None, str(error))
     return Conjugate(model, separation, chi, nu, None if found is None else found[0])
+
+
+def _symbols_of(support: Any) -> set[Any]:
+    return set(support.free_symbols if isinstance(support, sympy.Set) else sympy.Tuple(*support).free_symbols)
 
 
 # ---------------------------------------------------------------------- recognition

@@ -25,9 +25,17 @@ from typing import TYPE_CHECKING, Any
 import sympy
 from sympy import Expr, ImmutableMatrix, Integral, Symbol
 
-from symrg.bayes.parameter_space import Limits, integrate_over, limits_of
+from symrg.bayes.parameter_space import (
+    Limits,
+    check_sign,
+    grows_outward,
+    integrate_over,
+    limits_of,
+    require_model,
+)
 from symrg.budget import Budget
-from symrg.errors import ImproperDensity, InvalidModel, NoClosedForm
+from symrg.errors import ImproperDensity, InvalidModel, NoClosedForm, UnidentifiableModel
+from symrg.fokker_planck.equation import _imaginary_somewhere
 from symrg.typesetting import Typeset, latex
 
 if TYPE_CHECKING:
@@ -152,6 +160,14 @@ class DynamicalBayes(Typeset):
                 f"the posterior is improper: the integral of {self.weight} is {total}; some direction in parameter "
                 "space is neither seen by the data nor bounded by the prior (of an angle, give limits over one turn)"
             )
+        if total.has(Integral):
+            log_prior = sympy.expand_log(sympy.log(self.prior), force=True)
+            ray = grows_outward(log_prior - self.time * self.divergence, self.limits)
+            if ray is not None:
+                raise ImproperDensity(
+                    f"the posterior is improper: its density grows without bound along {ray}, whatever {self.time} is; "
+                    "give a prior that grows less"
+                )
         return total
 
     @property
@@ -175,8 +191,42 @@ class DynamicalBayes(Typeset):
         return self.floor - sympy.simplify(sympy.diff(sympy.log(self.normaliser), self.time))
 
     def divergence_law(self) -> Expr:
-        """The leading E_pi[D] = D_min + n / (2 T) of a saturated Cramer-Rao bound; the remainder is O(1/T^2)."""
-        return self.floor + sympy.Rational(len(self.parameters), 2) / self.time
+        """The leading E_pi[D] = D_min + n / (2 T) of a saturated Cramer-Rao bound; the remainder is O(1/T^2).
+
+        Where the Fisher metric is singular, n is its rank if that is the same at the truth as nearby (directions that
+        no data see drop out). With one parameter and D of order (theta - theta*)^k, n / 2 becomes 1 / k: the real log
+        canonical threshold (Watanabe, Algebraic Geometry and Statistical Learning Theory (2009), sec. 6.3).
+
+        Raises:
+            UnidentifiableModel: the rank drops at the truth, of several parameters; the message bounds the coefficient.
+        """
+        return self.floor + self._threshold() / self.time
+
+    def _threshold(self) -> Expr:
+        """lambda in E[D] = D_min + lambda / T."""
+        theta, n = self.parameters, len(self.parameters)
+        at = dict(zip(self.parameters, self.truth))
+        hessian = sympy.hessian(self.divergence, theta).subs(at, simultaneous=True)
+        budget = Budget.of(None)
+        if hessian.has(sympy.nan, sympy.zoo, sympy.Integral):
+            return sympy.Rational(n, 2)
+        hessian = budget.attempt("simplify", lambda: ImmutableMatrix(hessian.applyfunc(sympy.simplify)), share=0.4)
+        if hessian is None or sympy.simplify(hessian.det()) != 0:
+            return sympy.Rational(n, 2)
+        rank = hessian.rank()
+        if n == 1:
+            for order in range(3, 13):
+                value = sympy.diff(self.divergence, theta[0], order).subs(at, simultaneous=True)
+                if sympy.simplify(value) != 0:
+                    return sympy.Rational(1, order)
+            return sympy.S.Zero
+        if self.model is not None and self.model.fisher_metric(budget=budget).rank(simplify=True) == rank:
+            return sympy.Rational(rank, 2)
+        raise UnidentifiableModel(
+            f"the Fisher metric has rank {rank} of {n} at the truth and more nearby, so E[D] - D_min is lambda / T, "
+            f"lambda between {sympy.Rational(rank, 2)} and {sympy.Rational(n, 2)}; `expected_divergence` may have it "
+            "exactly"
+        )
 
     def predictive(self, budget: float | Budget | None = None) -> Expr:
         """The exact posterior predictive density: the integral of p(y|theta) pi_T(theta) over theta.
@@ -290,14 +340,20 @@ def dynamical_bayes(
         NoClosedForm: the divergence has none within the budget.
     """
     budget = Budget.of(budget)
+    require_model(model)
     parameters = tuple(model.parameters)
     if not isinstance(time, Symbol) or time in parameters or time in model.sample:
         raise InvalidModel(f"time must be a Symbol other than parameters and sample, given {time!r}")
-    prior = _prior(prior, parameters)
-    bounds = limits_of(parameters, tuple(getattr(model, "domain", ()) or ()), limits)
+    prior = _prior(prior, parameters, model.sample)
+    domain = tuple(getattr(model, "domain", ()) or ())
+    bounds = limits_of(parameters, domain, limits)
+    check_sign(prior, bounds)
     if hasattr(truth, "log_density"):
         return _outside(model, truth, time, prior, bounds, budget)
     values = _truth(truth, parameters)
+    for relation in domain:
+        if relation.subs(dict(zip(parameters, values)), simultaneous=True) == sympy.false:
+            raise InvalidModel(f"the truth {dict(zip(parameters, values))} is outside the domain {relation}")
     copies = tuple(sympy.Dummy(p.name, **p._assumptions_orig) for p in parameters)
     divergence = model.kl_divergence(copies, budget=budget)
     # kl_divergence(theta') is D(theta || theta'): the truth takes theta's place, theta that of theta'.
@@ -384,8 +440,15 @@ def _truth(truth: Any, parameters: tuple[Symbol, ...]) -> tuple[Expr, ...]:
         values = [truth]
     if len(values) != len(parameters):
         raise InvalidModel(f"the truth has {len(values)} values for the parameters {list(parameters)}")
-    values = [sympy.sympify(v, strict=True) for v in values]
+    try:
+        values = [sympy.sympify(v, strict=True) for v in values]
+    except sympy.SympifyError:
+        raise InvalidModel(
+            f"the truth must be expressions, one for each of {list(parameters)}; given {truth!r}"
+        ) from None
     for p, v in zip(parameters, values):
+        if not isinstance(v, Expr) or v.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
+            raise InvalidModel(f"the truth of {p} is {v}, which is no finite number or expression")
         if v.has(*parameters):
             raise InvalidModel(f"the truth of {p} is {v}, which contains a parameter; use another Symbol for it")
         if (p.is_positive and v.is_nonpositive) or (p.is_real and v.is_real is False):
@@ -393,10 +456,21 @@ def _truth(truth: Any, parameters: tuple[Symbol, ...]) -> tuple[Expr, ...]:
     return tuple(values)
 
 
-def _prior(prior: Any, parameters: tuple[Symbol, ...]) -> Expr:
-    prior = sympy.sympify(prior, strict=True)
+def _prior(prior: Any, parameters: tuple[Symbol, ...], sample: Sequence[Symbol] = ()) -> Expr:
+    try:
+        prior = sympy.sympify(prior, strict=True)
+    except sympy.SympifyError:
+        raise InvalidModel(f"the prior must be an expression in {list(parameters)}, given {prior!r}") from None
     if not isinstance(prior, Expr):
         raise InvalidModel(f"the prior must be an expression in {list(parameters)}, given {prior!r}")
+    if prior.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
+        raise InvalidModel(f"the prior {prior} is not finite")
+    if prior.is_real is False or _imaginary_somewhere(prior):
+        raise InvalidModel(f"the prior {prior} is not real: a density is, and not negative")
+    if seen := prior.free_symbols & set(sample):
+        raise InvalidModel(
+            f"the prior contains {sorted(seen, key=str)} of the sample: it is what is known without data"
+        )
     if prior.is_nonpositive:
         raise InvalidModel(f"the prior {prior} is not positive")
     for s in prior.free_symbols:

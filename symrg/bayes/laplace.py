@@ -161,7 +161,7 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
     second = taylor(dynamics.divergence, 2)
     hessian = ImmutableMatrix(n, n, lambda i, j: second[tuple(sorted((i, j)))])
     if short(hessian.det()) == 0:
-        raise UnidentifiableModel(_unseen(hessian, theta))
+        raise UnidentifiableModel(_unseen(hessian, theta, _rank_nearby(dynamics, budget)))
     cubic, quartic = taylor(dynamics.divergence, 3), taylor(dynamics.divergence, 4)
     log_prior = sympy.expand_log(sympy.log(dynamics.prior), force=True)
     slope, bend = taylor(log_prior, 1), taylor(log_prior, 2)
@@ -298,9 +298,22 @@ def _array(values: dict[tuple[int, ...], Expr], n: int, order: int) -> Immutable
     return ImmutableDenseNDimArray(flat, (n,) * order)
 
 
-def _unseen(hessian: ImmutableMatrix, theta: Sequence[Symbol]) -> str:
+def _rank_nearby(dynamics: DynamicalBayes, budget: Budget) -> int | None:
+    """The rank of the Fisher metric at points other than the truth; None where it is not known."""
+    if dynamics.model is None:
+        return None
+    return budget.attempt("rank nearby", lambda: dynamics.model.fisher_metric(budget=budget).rank(simplify=True))
+
+
+def _unseen(hessian: ImmutableMatrix, theta: Sequence[Symbol], nearby: int | None = None) -> str:
     directions = [list(v) for v in hessian.nullspace()]
     seen = hessian.rank()
+    if nearby is not None and nearby > seen:
+        return (
+            f"the Fisher metric has rank {nearby} nearby but {seen} at the truth: to second order the data do not see "
+            f"the directions {directions} of {list(theta)} there, and the posterior narrows along them slower than "
+            "T^(-1/2), not as a Gaussian. The exact solution and expected_divergence still hold"
+        )
     return (
         f"the Fisher metric at the truth is singular: the data do not see the directions {directions} of "
         f"{list(theta)}; there the posterior stays as wide as the prior, while {seen} of {len(theta)} combinations "

@@ -182,7 +182,7 @@ def map_flow(dynamics: DynamicalBayes, budget: float | Budget | None = None) -> 
         autonomous = budget.attempt("potential along the path", _integrated, ImmutableMatrix([along]), theta, share=0.5)
         if autonomous is None:
             autonomous = _from_truth(along, theta[0], dynamics.truth[0])
-    if singular:
+    if singular and path is not None:
         asymptotic = ImmutableMatrix([_to_first_order(e, t) for e in path])
     else:
         toward = local.inv() * sympy.Matrix(pull).subs(at_truth, simultaneous=True)

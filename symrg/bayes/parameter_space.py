@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import sympy
@@ -12,9 +13,55 @@ from symrg.budget import Budget
 from symrg.errors import DataError, ImproperDensity, InvalidModel
 from symrg.fokker_planck.normalisation import integral
 
-__all__ = ["Limits", "integrate_over", "limits_of", "normalise"]
+__all__ = [
+    "Limits",
+    "check_sign",
+    "grows_outward",
+    "integrate_over",
+    "limits_of",
+    "normalise",
+    "require_model",
+    "within_support",
+]
 
 Limits = tuple[tuple[Symbol, Expr, Expr], ...]
+
+
+def require_model(model: Any) -> None:
+    """Refuse what is no StatisticalModel.
+
+    Raises:
+        InvalidModel: it has no log-density, sample and parameters.
+    """
+    if not all(hasattr(model, name) for name in ("log_density", "sample", "parameters")):
+        raise InvalidModel(f"expected a StatisticalModel, given {model!r}")
+
+
+def grows_outward(log_weight: Any, limits: Limits) -> dict[Symbol, Expr] | None:
+    """A direction in which exp(log_weight) grows without bound, so that its integral is infinite; None if none shows.
+
+    Polynomial parts of the exponent are looked at, along each unbounded axis and the diagonals between two.
+    """
+    whole = sympy.expand(sympy.sympify(log_weight, strict=True))
+    symbols = [p for p, _, _ in limits]
+    parts = [e for e in sympy.Add.make_args(whole) if not (isinstance(e.as_independent(sympy.log)[1], sympy.log))]
+    polynomial = sympy.Add(*parts)
+    if not polynomial.is_polynomial(*symbols):
+        return None
+    steps: dict[Symbol, list[int]] = {}
+    for p, a, b in limits:
+        if isinstance(a, sympy.FiniteSet) or p.is_integer:
+            continue
+        steps[p] = [s for s, end in ((1, b), (-1, a)) if getattr(end, "is_infinite", False)]
+    rays = [{p: s} for p, signs in steps.items() for s in signs]
+    for p, q in combinations(steps, 2):
+        rays += [{p: s, q: r} for s in steps[p] for r in steps[q]]
+    u = sympy.Dummy("u", positive=True)
+    for ray in rays:
+        along = sympy.Poly(polynomial.subs({p: s * u for p, s in ray.items()}, simultaneous=True), u)
+        if along.degree() > 0 and along.LC().is_positive:
+            return {p: sympy.Integer(s) for p, s in ray.items()}
+    return None
 
 
 def limits_of(

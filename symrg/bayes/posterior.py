@@ -7,7 +7,7 @@ form its normaliser is known; otherwise the integral is looked for, and stays an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,15 @@ from sympy import Expr, ImmutableMatrix, Integral, Sum, Symbol
 
 from symrg.bayes.conjugate import Named, recognise, separate
 from symrg.bayes.dynamical import _exponential, _prior
-from symrg.bayes.parameter_space import Limits, check_sign, integrate_over, limits_of, within_support
+from symrg.bayes.parameter_space import (
+    Limits,
+    check_sign,
+    grows_outward,
+    integrate_over,
+    limits_of,
+    require_model,
+    within_support,
+)
 from symrg.budget import Budget
 from symrg.errors import DataError, ImproperDensity, InvalidModel, IrregularModel, UnidentifiableModel
 from symrg.typesetting import Typeset, latex
@@ -220,13 +228,16 @@ def posterior(
         ImproperDensity: the posterior does not normalise; where the data cannot see a direction it is named.
     """
     budget = Budget.of(budget)
+    require_model(model)
     theta, y = tuple(model.parameters), tuple(model.sample)
-    prior = _prior(prior, theta)
+    prior = _prior(prior, theta, y)
     bounds = limits_of(theta, tuple(getattr(model, "domain", ()) or ()), limits)
     check_sign(prior, bounds)
     if data is not None:
         if count is not None or statistics is not None:
             raise DataError("give either data, or count and statistics, not both")
+        if isinstance(data, (str, bytes)) or not isinstance(data, Iterable):
+            raise DataError(f"data are a sequence of observations, data=[y_1, ..]; given {data!r}")
         rows = [_row(model, y, k, row) for k, row in enumerate(data)]
         bounds = within_support(model, rows, bounds)
         total = sympy.Add(*(model.log_density.subs(dict(zip(y, row)), simultaneous=True) for row in rows))
@@ -241,8 +252,8 @@ def posterior(
         taken = {s.name for s in (*theta, *model.log_density.free_symbols, *prior.free_symbols)}
         name = next(c for c in ("n", "N", "n_obs") if c not in taken)
         size = Symbol(name, integer=True, positive=True) if count is None else sympy.sympify(count, strict=True)
-        if size.is_nonnegative is False:
-            raise DataError(f"count must not be negative, given {size}")
+        if size.is_nonnegative is False or size.is_integer is False:
+            raise DataError(f"count is a number of observations, a whole number from 0; given {size}")
         parts = separate(model.log_density, y, theta)
         given = {
             sympy.expand(sympy.sympify(k, strict=True)): sympy.sympify(v, strict=True)
@@ -265,6 +276,7 @@ def posterior(
             total += value
         if given:
             raise DataError(f"{list(given)} are no sufficient statistics; these are {[g for _, g in sums]}")
+        _possible(sums, size, model, y)
     log_weight = sympy.expand_log(sympy.log(prior), force=True) + total
     named = _named(log_weight, theta, bounds)
     return Posterior(model, prior, size, tuple(sums), sympy.expand(total), bounds, named)
@@ -286,6 +298,8 @@ def _total(log_weight: Expr, theta: tuple[Symbol, ...], bounds: Limits, what: st
     total = integrate_over(_exponential(log_weight, theta), bounds, _INTEGRAL_SECONDS)
     if total in (sympy.oo, sympy.zoo, sympy.nan) or total == 0:
         raise ImproperDensity(f"{what} is improper: its integral is {total}; give a proper prior, or more data")
+    if total.has(Integral) and (ray := grows_outward(log_weight, bounds)) is not None:
+        raise ImproperDensity(f"{what} is improper: it grows without bound along {ray}; give a proper prior")
     return total
 
 
@@ -293,7 +307,10 @@ def _row(model: Any, y: tuple[Symbol, ...], k: int, row: Any) -> tuple[Expr, ...
     values = tuple(row) if isinstance(row, (tuple, list, sympy.Tuple, sympy.MatrixBase)) else (row,)
     if len(values) != len(y):
         raise DataError(f"observation {k} has {len(values)} coordinates, the sample is {list(y)}")
-    values = tuple(sympy.nsimplify(v) if isinstance(v, float) else sympy.sympify(v, strict=True) for v in values)
+    try:
+        values = tuple(sympy.nsimplify(v) if isinstance(v, float) else sympy.sympify(v, strict=True) for v in values)
+    except sympy.SympifyError:
+        raise DataError(f"observation {k} is {row!r}, expected numbers or expressions") from None
     for s, v in zip(_sets(model, y), values):
         if isinstance(s, sympy.Set) and s.contains(v) == sympy.false:
             raise DataError(f"observation {k} is {v}, outside the support {s}")
@@ -304,6 +321,32 @@ def _row(model: Any, y: tuple[Symbol, ...], k: int, row: Any) -> tuple[Expr, ...
             if (value - lower).is_negative or (upper - value).is_negative:
                 raise DataError(f"observation {k} has {s[0]} = {value}, outside ({lower}, {upper})")
     return values
+
+
+def _possible(sums: Sequence[tuple[Expr, Expr]], count: Expr, model: Any, y: tuple[Symbol, ...]) -> None:
+    """Refuse sums of statistics that no `count` observations have.
+
+    Raises:
+        DataError: the message names the bound that is broken.
+    """
+    value_of: dict[Expr, Expr] = {}
+    for value, g in sums:
+        factor, core = g.as_independent(*y, as_Add=False)
+        value_of[core] = value / factor
+    supports = dict(zip(y, _sets(model, y)))
+    for core, value in value_of.items():
+        if value.is_negative and core.is_nonnegative:
+            raise DataError(f"the sum of {core} over the data is {value}, but no term of it is negative")
+        support = supports.get(core, sympy.S.Reals)
+        fixed = isinstance(support, sympy.Set) and not support.is_empty and not support.free_symbols
+        if fixed and ((value - count * support.inf).is_negative or (count * support.sup - value).is_negative):
+            raise DataError(f"the sum of {core} over {count} observations is {value}, impossible on {support}")
+        square = value_of.get(core**2)
+        if square is not None and (count * square - value**2).is_negative:
+            raise DataError(
+                f"the sums {value} of {core} and {square} of its square do not fit: {count} * {square} is below the "
+                f"square of {value}"
+            )
 
 
 def _sets(model: Any, y: tuple[Symbol, ...]) -> tuple[Any, ...]:

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import sympy
-from sympy import Expr, ImmutableMatrix, Symbol
+from sympy import Expr, ImmutableMatrix, Rational, Symbol
 
 from symrg.budget import Budget
 from symrg.errors import InvalidEquation
+from symrg.fokker_planck.domain import Limits
 from symrg.fokker_planck.equation import FokkerPlanck
 
 __all__ = ["CoordinateChange", "change_coordinates", "change_time"]
@@ -68,7 +69,8 @@ def change_coordinates(
         budget: seconds for the whole call.
 
     Returns:
-        CoordinateChange.
+        CoordinateChange. A domain is carried over where every new coordinate is a monotone function of one old one,
+        free of time; else the new equation states none.
 
     Raises:
         InvalidEquation: the number of coordinates differs, the map is singular, or its inverse is not unique.
@@ -96,10 +98,17 @@ def change_coordinates(
         else:
             backward = {x: sympy.sympify(inverse[x], strict=True) for x in old}
             _check_inverse(mapping, backward, budget)
+            if equation.domain is not None and not _undoes(backward, mapping, equation.domain):
+                raise InvalidEquation(
+                    f"the inverse {backward} does not lead back to all of the domain {equation.domain}"
+                )
         drift, diffusion = _from_forward(equation, mapping, backward, new)
     drift = [_simplified(e, budget) for e in drift]
     diffusion = diffusion.applyfunc(lambda e: _simplified(e, budget))
-    changed = FokkerPlanck(new, drift, diffusion, equation.time)
+    domain = None
+    if equation.domain is not None:
+        domain = budget.attempt("domain", _carried, equation, mapping, backward, new, share=0.5)
+    changed = FokkerPlanck(new, drift, diffusion, equation.time, domain)
     return CoordinateChange(changed, tuple(backward.items()))
 
 
@@ -122,7 +131,7 @@ def change_time(equation: FokkerPlanck, time: Symbol, old: Any) -> FokkerPlanck:
     drift, diffusion = (
         m.subs(swap).applyfunc(lambda e: sympy.simplify(rate * e)) for m in (equation.drift, equation.diffusion)
     )
-    return FokkerPlanck(equation.coordinates, drift, diffusion, time)
+    return FokkerPlanck(equation.coordinates, drift, diffusion, time, equation.domain)
 
 
 def _from_forward(
@@ -203,12 +212,100 @@ def _inverted(
             continue
         if any(s.is_positive and e.is_nonpositive for s, e in solution.items()):
             continue
-        if all(sympy.simplify(forward[y].subs(solution, simultaneous=True) - y) == 0 for y in new):
+        fits = all(sympy.simplify(forward[y].subs(solution, simultaneous=True) - y) == 0 for y in new)
+        if fits if equation.domain is None else _undoes(solution, forward, equation.domain):
             kept.append(solution)
     if len(kept) != 1:
         what = "no inverse was found" if not kept else f"{len(kept)} inverses were found: {kept}"
         raise InvalidEquation(f"{what} of {forward}; give inverse={{old: expression in the new ones}}")
     return {s: sympy.simplify(kept[0][s]) for s in old}
+
+
+def _places(limits: Limits) -> list[dict[Symbol, Expr]]:
+    """Points inside limits without symbols, in three places of each."""
+    points = []
+    for share in (Rational(2, 9), Rational(1, 2), Rational(8, 9)):
+        point = {}
+        for s, a, b in limits:
+            if a.is_infinite and b.is_infinite:
+                point[s] = 7 * share - 3
+            elif a.is_infinite or b.is_infinite:
+                point[s] = a + 3 * share if b.is_infinite else b - 3 * share
+            else:
+                point[s] = a + share * (b - a)
+        points.append(point)
+    return points
+
+
+def _undoes(solution: Mapping[Symbol, Expr], forward: Mapping[Symbol, Expr], limits: Limits) -> bool:
+    """Whether the inverse leads back to points inside the domain, as far as they are numbers."""
+    for point in _places(limits):
+        image = {y: f.subs(point, simultaneous=True) for y, f in forward.items()}
+        for s, e in solution.items():
+            gap = sympy.N(e.subs(image, simultaneous=True) - point[s], 20)
+            if gap.is_number and not abs(gap) < 1e-12:
+                return False
+    return True
+
+
+def _carried(
+    equation: FokkerPlanck, mapping: Mapping[Symbol, Expr], backward: Mapping[Symbol, Expr], new: tuple[Symbol, ...]
+) -> Limits | None:
+    """The domain of the new coordinates; None where one of them is no monotone function of one old coordinate."""
+    ends = {s: (a, b) for s, a, b in equation.domain}
+    old = equation.coordinates
+    found = []
+    for y in new:
+        if y in mapping:
+            forward = mapping[y]
+        else:
+            inside = [s for s in old if backward[s].has(y)]
+            if len(inside) != 1 or set(backward[inside[0]].free_symbols) & (set(new) - {y}):
+                return None
+            x = inside[0]
+            solutions = sympy.solve(sympy.Eq(backward[x], x), y)
+            solutions = [e for e in solutions if e.is_real is not False and _back(e, x, backward[x], y, ends[x])]
+            if len(solutions) != 1:
+                return None
+            forward = solutions[0]
+        inside = [s for s in old if forward.has(s)]
+        if len(inside) != 1 or forward.has(equation.time):
+            return None
+        (x,) = inside
+        a, b = ends[x]
+        if (a.free_symbols | b.free_symbols) & set(old):
+            return None
+        slopes = [sympy.diff(forward, x).subs(point) for point in _places(((x, a, b),))]
+        rising, falling = all(e.is_positive for e in slopes), all(e.is_negative for e in slopes)
+        if not (rising or falling) or _turns(forward, x, a, b):
+            return None
+        low, high = (sympy.limit(forward, x, e, side) for e, side in ((a, "+"), (b, "-")))
+        if low.has(sympy.Limit, sympy.AccumBounds, sympy.nan) or high.has(sympy.Limit, sympy.AccumBounds, sympy.nan):
+            return None
+        found.append((y, low, high) if rising else (y, high, low))
+    return tuple(found)
+
+
+def _turns(forward: Expr, x: Symbol, a: Expr, b: Expr) -> bool:
+    """Whether the slope is known to vanish inside (a, b)."""
+    slope = sympy.diff(forward, x)
+    if slope.free_symbols != {x} or a.free_symbols | b.free_symbols:
+        return False
+    plain = sympy.Dummy(x.name, real=True)
+    try:
+        zeros = sympy.solveset(slope.subs(x, plain), plain, sympy.Interval.open(a, b))
+    except (NotImplementedError, ValueError):
+        return False
+    return isinstance(zeros, sympy.FiniteSet) and not zeros.is_empty
+
+
+def _back(forward: Expr, x: Symbol, backward: Expr, y: Symbol, ends: tuple[Expr, Expr]) -> bool:
+    """Whether y = forward(x) undoes x = backward(y) inside the domain and fits what y is declared to be."""
+    for point in _places(((x, *ends),)):
+        value = sympy.N(forward.subs(point), 20)
+        if (y.is_positive and not value.is_positive) or abs(sympy.N(backward.subs(y, value) - point[x])) > 1e-12:
+            return False
+    return True
 
 
 def _simplified(expression: Expr, budget: Budget) -> Expr:

@@ -27,6 +27,7 @@ from symrg.typesetting import Typeset, latex
 
 if TYPE_CHECKING:
     from symrg.fokker_planck.equilibrium import DetailedBalance, EntropyProduction, GradientFlow
+    from symrg.fokker_planck.gaussian_numbers import GaussianNumbers
     from symrg.fokker_planck.moments import MomentEquations
     from symrg.fokker_planck.ring import RingState
     from symrg.fokker_planck.sde import SDE
@@ -158,7 +159,7 @@ class FokkerPlanck(Typeset):
 
     def rhs(self, p: Any) -> Expr:
         """The forward operator on a density: - d_i(mu^i p) + d_i d_j(D^ij p)."""
-        p = sympy.sympify(p, strict=True)
+        p = _expression(p, "density")
         x, n = self.coordinates, range(self.dimension)
         transport = [-sympy.diff(self.drift[i] * p, x[i]) for i in n]
         spread = [sympy.diff(self.diffusion[i, j] * p, x[i], x[j]) for i in n for j in n]
@@ -170,7 +171,7 @@ class FokkerPlanck(Typeset):
         The result is simplified as far as the budget allows; it is never rounded. That it is zero is decided by
         `identity.vanishes`, in exact arithmetic.
         """
-        p = sympy.sympify(p, strict=True)
+        p = _expression(p, "density")
         if p == 0:
             return sympy.S.Zero
         budget = Budget.of(budget)
@@ -196,7 +197,7 @@ class FokkerPlanck(Typeset):
 
     def current(self, p: Any) -> ImmutableMatrix:
         """The probability current J^i = mu^i p - d_j(D^ij p), n x 1; d_t p = - d_i J^i."""
-        p = sympy.sympify(p, strict=True)
+        p = _expression(p, "density")
         x, n = self.coordinates, range(self.dimension)
         return ImmutableMatrix(
             self.dimension,
@@ -206,7 +207,7 @@ class FokkerPlanck(Typeset):
 
     def generator(self, f: Any) -> Expr:
         """The backward generator L f = mu^i d_i f + D^ij d_i d_j f, with d/dt E[f(X_t)] = E[L f]."""
-        f = sympy.sympify(f, strict=True)
+        f = _expression(f, "function")
         x, n = self.coordinates, range(self.dimension)
         return sympy.Add(
             *(self.drift[i] * sympy.diff(f, x[i]) for i in n),
@@ -221,7 +222,7 @@ class FokkerPlanck(Typeset):
 
     def backward_residual(self, u: Any, budget: float | Budget | None = None) -> Expr:
         """d_t u + L u: zero exactly when u solves the backward equation."""
-        u = sympy.sympify(u, strict=True)
+        u = _expression(u, "function")
         return _reduced(sympy.diff(u, self.time) + self.generator(u), u, Budget.of(budget))
 
     @property
@@ -306,6 +307,20 @@ class FokkerPlanck(Typeset):
         from symrg.fokker_planck.linear import gaussian_solution
 
         return gaussian_solution(self, mean, covariance, start, budget).density
+
+    def gaussian_at(
+        self,
+        time: Any,
+        mean: Any,
+        covariance: Any = 0,
+        start: Any = 0,
+        values: Mapping[Any, Any] | None = None,
+        digits: int = 12,
+    ) -> GaussianNumbers:
+        """Mean and covariance at one time as numbers with errors, for any linear drift; see `gaussian_numbers`."""
+        from symrg.fokker_planck.gaussian_numbers import gaussian_numbers
+
+        return gaussian_numbers(self, time, mean, covariance, start, values, digits)
 
     def transition_density(self, origin: Any, start: Any = 0, budget: float | Budget | None = None) -> Expr:
         """The exact p(x, t | origin, start) of linear drift and coordinate-free diffusion."""
@@ -447,25 +462,25 @@ def _coordinates(given: Any) -> tuple[Symbol, ...]:
     return symbols
 
 
-def _column(given: Any, n: int) -> ImmutableMatrix:
+def _column(given: Any, n: int, what: str = "drift") -> ImmutableMatrix:
     if isinstance(given, sympy.MatrixBase):
         entries = list(given)
         if 1 not in given.shape:
-            raise InvalidEquation(f"the drift must be a column of {n}, given a matrix of shape {given.shape}")
+            raise InvalidEquation(f"the {what} must be a column of {n}, given a matrix of shape {given.shape}")
     elif isinstance(given, (str, bytes)):
-        raise InvalidEquation(f"the drift is text: {given!r}; turn it into SymPy with symrg.parse first")
+        raise InvalidEquation(f"the {what} is text: {given!r}; turn it into SymPy with symrg.parse first")
     elif isinstance(given, Iterable):
         entries = list(given)
     else:
         entries = [given]
     if len(entries) != n:
-        raise InvalidEquation(f"the drift has {len(entries)} components for {n} coordinates")
-    return ImmutableMatrix(n, 1, [_expression(e, "drift") for e in entries])
+        raise InvalidEquation(f"the {what} has {len(entries)} components for {n} coordinates")
+    return ImmutableMatrix(n, 1, [_expression(e, what) for e in entries])
 
 
-def _square(given: Any, n: int) -> ImmutableMatrix:
+def _square(given: Any, n: int, what: str = "diffusion") -> ImmutableMatrix:
     if isinstance(given, (str, bytes)):
-        raise InvalidEquation(f"the diffusion is text: {given!r}; turn it into SymPy with symrg.parse first")
+        raise InvalidEquation(f"the {what} is text: {given!r}; turn it into SymPy with symrg.parse first")
     if isinstance(given, sympy.MatrixBase):
         rows, columns = given.shape
         entries = list(given)
@@ -473,24 +488,27 @@ def _square(given: Any, n: int) -> ImmutableMatrix:
         listed = [list(r) if isinstance(r, Iterable) else [r] for r in given]
         rows, columns = len(listed), len(listed[0]) if listed else 0
         if any(len(r) != columns for r in listed):
-            raise InvalidEquation("the rows of the diffusion have different lengths")
+            raise InvalidEquation(f"the rows of the {what} have different lengths")
         entries = [e for r in listed for e in r]
     else:
         if n > 1:
             raise InvalidEquation(
-                f"the diffusion is one number for {n} coordinates; give the {n} x {n} matrix, e.g. D * eye({n})"
+                f"the {what} is one number for {n} coordinates; give the {n} x {n} matrix, e.g. D * eye({n})"
             )
         rows = columns = 1
         entries = [given]
     if (rows, columns) != (n, n):
-        raise InvalidEquation(f"the diffusion has shape {rows} x {columns}, expected {n} x {n}")
-    return ImmutableMatrix(n, n, [_expression(e, "diffusion") for e in entries])
+        raise InvalidEquation(f"the {what} has shape {rows} x {columns}, expected {n} x {n}")
+    return ImmutableMatrix(n, n, [_expression(e, what) for e in entries])
 
 
 def _expression(given: Any, what: str) -> Expr:
     if isinstance(given, (str, bytes)):
         raise InvalidEquation(f"the {what} is text: {given!r}; turn it into SymPy with symrg.parse first")
-    value = sympy.sympify(given, strict=True)
+    try:
+        value = sympy.sympify(given, strict=True)
+    except sympy.SympifyError:
+        raise InvalidEquation(f"the {what} must be an expression, given {given!r}") from None
     if not isinstance(value, Expr):
         raise InvalidEquation(f"the {what} must be an expression, given {given!r}")
     return value
@@ -500,8 +518,20 @@ def _check_entries(matrix: ImmutableMatrix, what: str) -> None:
     for entry in matrix:
         if entry.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
             raise InvalidEquation(f"the {what} contains {entry}, which is not finite")
-        if entry.is_real is False and entry.is_extended_real is False:
+        if (entry.is_real is False and entry.is_extended_real is False) or _imaginary_somewhere(entry):
             raise InvalidEquation(f"the {what} contains {entry}, which is not real")
+
+
+def _imaginary_somewhere(entry: Expr) -> bool:
+    """Whether an expression that contains i is not real where its symbols, all declared real, have some value."""
+    if not entry.has(sympy.I) or not all(s.is_extended_real for s in entry.free_symbols):
+        return False
+    point = {}
+    for k, s in enumerate(sorted(entry.free_symbols, key=str)):
+        size = sympy.Integer(k + 2) if s.is_integer else sympy.Rational(13 * k + 17, 11 * k + 23)
+        point[s] = -size if s.is_nonpositive else size
+    value = entry.subs(point, simultaneous=True).evalf(20)
+    return bool(value.is_number and abs(sympy.im(value)) > 1e-12 * (1 + abs(sympy.re(value))))
 
 
 def _time(given: Any, free: Iterable[Symbol]) -> Symbol:
@@ -517,7 +547,7 @@ def _assumed(symbol: Symbol) -> str:
     return ", ".join(k for k, v in symbol._assumptions_orig.items() if v) or "none"
 
 
-def _symmetric(matrix: ImmutableMatrix) -> ImmutableMatrix:
+def _symmetric(matrix: ImmutableMatrix, what: str = "diffusion") -> ImmutableMatrix:
     n = matrix.rows
     for i, j in combinations(range(n), 2):
         difference = matrix[i, j] - matrix[j, i]
@@ -528,14 +558,19 @@ def _symmetric(matrix: ImmutableMatrix) -> ImmutableMatrix:
         except OutOfTime:
             settled = difference
         if settled != 0 and not settled.equals(0):
+            mend = (
+                "only the symmetric part (D + D.T)/2 enters the equation: give that"
+                if what == "diffusion"
+                else "mend it"
+            )
             raise InvalidEquation(
-                f"the diffusion is not symmetric: D[{i}, {j}] = {matrix[i, j]}, D[{j}, {i}] = {matrix[j, i]}; only the "
-                "symmetric part (D + D.T)/2 enters the equation: give that"
+                f"the {what} is not symmetric: {what[0].upper()}[{i}, {j}] = {matrix[i, j]}, "
+                f"{what[0].upper()}[{j}, {i}] = {matrix[j, i]}; {mend}"
             )
     return ImmutableMatrix(n, n, lambda i, j: matrix[min(i, j), max(i, j)])
 
 
-def _check_semidefinite(matrix: ImmutableMatrix) -> None:
+def _check_semidefinite(matrix: ImmutableMatrix, name: str = "diffusion") -> None:
     """Refuse where the assumptions decide that a principal minor is negative (none is: positive semidefinite)."""
     n = matrix.rows
     coupled = [i for i in range(n) if any(matrix[i, j] != 0 for j in range(n) if j != i)]
@@ -548,10 +583,12 @@ def _check_semidefinite(matrix: ImmutableMatrix) -> None:
             except (OutOfTime, sympy.PolynomialError):
                 continue
             if minor.is_negative or (minor.is_nonpositive and minor.is_zero is not True and minor != 0):
-                what = f"D[{rows[0]}, {rows[0]}]" if size == 1 else f"the principal minor of rows {list(rows)}"
+                entry = f"{name[0].upper()}[{rows[0]}, {rows[0]}]"
+                what = entry if size == 1 else f"the principal minor of rows {list(rows)}"
+                hint = "; a flow that concentrates is the backward direction of a diffusion: reverse the time"
                 raise InvalidEquation(
-                    f"the diffusion is not positive semidefinite: {what} = {minor} is negative; "
-                    "a flow that concentrates is the backward direction of a diffusion: reverse the time"
+                    f"the {name} is not positive semidefinite: {what} = {minor} is negative"
+                    + (hint if name == "diffusion" else "")
                 )
 
 

@@ -24,11 +24,13 @@ from symrg.budget import Budget
 from symrg.errors import ImproperDensity, InvalidEquation
 from symrg.fokker_planck import equation as _equation
 from symrg.fokker_planck.equation import FokkerPlanck
+from symrg.fokker_planck.root_waves import RootWave
 from symrg.typesetting import Typeset, latex
 
-__all__ = ["GaussianState", "coefficients", "gaussian_solution", "is_linear", "stationary_gaussian"]
+__all__ = ["GaussianState", "coefficients", "gaussian_solution", "initial_moments", "is_linear", "stationary_gaussian"]
 
 _LONG = 120  # operations
+_IN_NUMBERS = " (gaussian_at gives it as numbers)"
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,22 @@ class GaussianState(Typeset):
         if n == 1:
             c = self.covariance[0]
             return sympy.exp(-(shift[0] ** 2) / (2 * c)) / sympy.sqrt(2 * sympy.pi * c)
+        if self.covariance.has(RootWave) or sum(e.count_ops() for e in self.covariance) > n * n * _LONG:
+            return self._long_density(shift)
         determinant = _if_short(self.covariance.det())
         inverse = (self.covariance.adjugate() / determinant).applyfunc(_if_short)
         exponent = -(shift.T * inverse * shift)[0] / 2
         return sympy.exp(exponent) / sympy.sqrt((2 * sympy.pi) ** n * determinant)
+
+    def _long_density(self, shift: sympy.Matrix) -> Expr:
+        """The same with the entries of C put in last, so that nothing is multiplied out."""
+        n = len(self.coordinates)
+        letters = sympy.Matrix(n, n, lambda i, j: sympy.Dummy(f"C{min(i, j)}{max(i, j)}"))
+        letters = sympy.Matrix(n, n, lambda i, j: letters[min(i, j), max(i, j)])
+        named = {letters[i, j]: self.covariance[i, j] for i in range(n) for j in range(i, n)}
+        determinant = letters.det(method="berkowitz")
+        exponent = -(shift.T * letters.adjugate(method="berkowitz") * shift)[0] / (2 * determinant)
+        return (sympy.exp(exponent) / sympy.sqrt((2 * sympy.pi) ** n * determinant)).xreplace(named)
 
     def latex(self) -> str:
         """LaTeX of the normal law."""
@@ -102,27 +116,30 @@ def gaussian_solution(
         budget: seconds for the whole call.
 
     Returns:
-        GaussianState at time `equation.time`.
+        GaussianState at time `equation.time`. Where the characteristic polynomial of the drift has an irreducible
+        factor of degree three or more, sums over its roots appear as `RootWave`: floating numbers put in for
+        the time and the parameters make it a number.
 
     Raises:
-        InvalidEquation: the equation is not linear, or a shape differs.
-        NoClosedForm: the propagator or an integral has no closed form within the budget.
+        InvalidEquation: the equation is not linear, a shape differs, or the covariance is none.
+        NoClosedForm: the propagator or an integral has no closed form within the budget; `gaussian_at` gives numbers.
     """
     budget = Budget.of(budget)
     a, b = coefficients(equation)
     n, t = equation.dimension, equation.time
     start = sympy.sympify(start, strict=True)
-    m0 = _equation._column(mean, n)
-    c0 = ImmutableMatrix.zeros(n, n) if covariance == 0 else _equation._square(covariance, n)
+    m0, c0 = initial_moments(mean, covariance, n)
     s = sympy.Dummy("s", **t._assumptions_orig)
     found = budget.attempt("propagator", _propagator, a, t, s, share=0.5)
     if found is None:
-        raise budget.no_closed_form("the propagator of the linear drift")
+        raise budget.no_closed_form(f"the propagator of the linear drift{_IN_NUMBERS}")
     propagator, root = found
     from_start = propagator.subs(s, start)
     rest = budget.attempt("rest state", _rest_state, equation, a, b, share=0.3)
-    if rest is not None and all(_vanishes_at_a_point(e) for e in from_start.diff(t) - a * from_start):
-        return _relaxing(equation, from_start.subs(root), rest, m0, c0)
+    if rest is not None:
+        settled = from_start.subs(root)
+        if all(_vanishes_at_a_point(e) for e in settled.diff(t) - a * settled):
+            return _relaxing(equation, settled, rest, m0, c0)
     spread = propagator * (2 * equation.diffusion.subs(t, s)) * propagator.T
     push = propagator * b.subs(t, s)
 
@@ -132,15 +149,31 @@ def gaussian_solution(
     covered = budget.attempt("integral of the noise", lambda: spread.applyfunc(integrated), share=0.6)
     pushed = budget.attempt("integral of the drift", lambda: push.applyfunc(integrated), share=0.7)
     if covered is None or pushed is None:
-        raise budget.no_closed_form("the covariance of the linear equation")
+        raise budget.no_closed_form(f"the covariance of the linear equation{_IN_NUMBERS}")
     from_start = from_start.subs(root)
     m = (from_start * m0 + pushed).applyfunc(lambda e: _short(e, budget))
     c = (from_start * c0 * from_start.T + covered).applyfunc(lambda e: _short(e, budget))
     c = ImmutableMatrix(n, n, lambda i, j: c[min(i, j), max(i, j)])
     rates = [*(c.diff(t) - a * c - c * a.T - 2 * equation.diffusion), *(m.diff(t) - a * m - b)]
     if not all(_vanishes_at_a_point(e) for e in rates):
-        raise budget.no_closed_form("the moments of the linear equation: the candidate fails its own equation")
+        raise budget.no_closed_form(
+            "the moments of the linear equation: the candidate fails its own equation" + _IN_NUMBERS
+        )
     return GaussianState(equation.coordinates, ImmutableMatrix(m), c)
+
+
+def initial_moments(mean: Any, covariance: Any, n: int) -> tuple[ImmutableMatrix, ImmutableMatrix]:
+    """(m, C) of the start, n x 1 and n x n; C = 0 is a point.
+
+    Raises:
+        InvalidEquation: a shape differs, or C is not symmetric or not positive semidefinite.
+    """
+    m = _equation._column(mean, n, "mean")
+    if covariance == 0:
+        return m, ImmutableMatrix.zeros(n, n)
+    c = _equation._symmetric(_equation._square(covariance, n, "covariance"), "covariance")
+    _equation._check_semidefinite(c, "covariance")
+    return m, c
 
 
 def _rest_state(
@@ -286,9 +319,6 @@ def _oscillating(f: Expr, s: Symbol, a: Expr, b: Expr) -> Expr | None:
 def _exponential(a: ImmutableMatrix, interval: Expr) -> sympy.Matrix:
     """exp(a * interval) for constant a: sum of f_k a^k, where the f_k solve the characteristic equation.
 
-    Raises:
-        NotImplementedError: the characteristic polynomial has an irreducible factor of degree three or more.
-
     Source: Leonard, SIAM Review 38 (1996) 507.
     """
     n = a.rows
@@ -308,11 +338,14 @@ def _exponential(a: ImmutableMatrix, interval: Expr) -> sympy.Matrix:
 
 
 def _waves(factor: sympy.Poly, r: Symbol) -> list[Expr]:
-    """Real solutions f(r) of the linear equation whose characteristic polynomial is of degree one or two."""
+    """Real solutions f(r) of the linear equation with this characteristic polynomial, irreducible.
+
+    Beyond degree two they are the power sums of its roots z, weighted: sum of z^k e^{z r} for k below the degree.
+    """
     if factor.degree() == 1:
         return [sympy.exp(-factor.all_coeffs()[1] / factor.all_coeffs()[0] * r)]
     if factor.degree() > 2:
-        raise NotImplementedError(f"the roots of {factor.as_expr()}, which does not factor")
+        return [RootWave(k, r, *reversed(factor.all_coeffs())) for k in range(factor.degree())]
     leading, middle, last = factor.all_coeffs()
     half, square = -middle / (2 * leading), sympy.factor((middle**2 - 4 * leading * last) / (4 * leading**2))
     if square.is_negative:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sympy import Rational, Symbol, cos, diff, exp, eye, log, pi, simplify, sin, sinh, sqrt, symbols
+from sympy import Rational, Symbol, cos, diff, exp, eye, log, oo, pi, simplify, sin, sinh, sqrt, symbols, tan
 
 from symrg.errors import InvalidEquation
 from symrg.fokker_planck import FokkerPlanck
@@ -110,3 +110,18 @@ def test_bad_maps_are_refused_with_the_reason(name):
     make, reason = BAD[name]
     with pytest.raises(InvalidEquation, match=reason):
         make()
+
+
+def test_the_domain_goes_along_with_a_monotone_map():
+    angle, u = Symbol("angle", positive=True), Symbol("u", real=True)
+    sphere = FokkerPlanck(angle, 1 / tan(angle), 1, domain={angle: (0, pi)})
+    height = sphere.change_coordinates({u: cos(angle)})  # two branches of acos: the domain tells which
+    assert height.domain == ((u, -1, 1),)
+    assert simplify(height.stationary_density() - Rational(1, 2)) == 0
+    unit = FokkerPlanck(u, 1 - 2 * u, u * (1 - u), domain={u: (0, 1)})
+    w = Symbol("w", real=True)
+    assert unit.change_coordinates({w: log(u / (1 - u))}).domain == ((w, -oo, oo),)
+    assert unit.change_coordinates({u: 1 / (1 + exp(-w))}).domain == ((w, -oo, oo),)
+    assert unit.change_coordinates({w: 1 - u}).domain == ((w, 0, 1),)
+    with pytest.raises(InvalidEquation, match="domain"):  # no one-to-one map of (0, 1)
+        unit.change_coordinates({w: (u - Rational(1, 2)) ** 2}, inverse={u: Rational(1, 2) + sqrt(w)})
