@@ -22,8 +22,8 @@ __all__ = ["RootWave"]
 class RootWave(sympy.Function):
     """RootWave(k, r, c_0, .., c_d): the sum of z^k e^{z r} over the roots z of c_0 + c_1 z + ... + c_d z^d.
 
-    Real for real r and coefficients. It differentiates by r; by a coefficient the derivative stays undone. A floating-point r or
-    coefficient makes it a number, as for other functions.
+    Real for real r and coefficients. It differentiates by r; by a coefficient the derivative stays
+    undone. A floating-point r or coefficient makes it a number, as for other functions.
     """
 
     @classmethod
