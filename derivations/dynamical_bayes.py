@@ -196,7 +196,7 @@ def replicator_derivation() -> Derivation:
     return (
         Derivation("The equation of dynamical Bayes", Derivative(first, T))
         .step(first * diff(log(first), T), "the derivative of the logarithm")
-        .step(first * (-gaps[0] + mean), "the logarithm of Z has the derivative -E[D]")
+        .step(first * (-gaps[0] + mean), r"the logarithm of $Z$ has the derivative $-\mathbb{E}[D]$")
         .step(-(gaps[0] - mean) * first, "as printed")
     )
 

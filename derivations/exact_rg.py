@@ -7,6 +7,7 @@ powers of $2\pi$ of momentum space are absorbed in the modes' normalisation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -38,14 +39,26 @@ from numerics.evolution_witnesses import GridWitness, PathsWitness
 from numerics.monte_carlo import MonteCarloWitness
 from symrg.correspondence import bayesian_inference
 from symrg.derivation import Derivation
-from symrg.erg import PolchinskiFlow, rational_cutoff
+from symrg.erg import PolchinskiFlow, TransportFlow, free_relative_entropy, rational_cutoff, relative_entropy_rate
+from symrg.erg.functional_statements import FunctionalStatement
 from symrg.verification import Claim
 
 if TYPE_CHECKING:
     from derivations.report.content import Block, Finding
 
 title = "Exact renormalisation as diffusion"
-numbers = ("(4)", "(5)", "(6)", "(7)", "(7), text", "(8)-(10)", "(11)")
+numbers = (
+    "(4)",
+    "(5)",
+    "(6)",
+    "(6), derived",
+    "(7)",
+    "(7), text",
+    "(8)-(10)",
+    "(8)-(10), derived",
+    "(11)",
+    "(transport)",
+)
 
 phi, phi_1, phi_2 = symbols("phi phi_1 phi_2", real=True)
 G, K, Lambda, g, start = symbols("G K Lambda g Lambda_0", positive=True)
@@ -66,6 +79,26 @@ def two_modes() -> PolchinskiFlow:
     kernel = Matrix([[2, Rational(1, 3)], [Rational(1, 3), 1]])
     quartic = g * (phi_1 + phi_2) ** 4 + phi_1 * phi_2**2
     return PolchinskiFlow((phi_1, phi_2), kernel, rational_cutoff()(Rational(1), Lambda), Lambda, quartic)
+
+
+@cache
+def three_momenta() -> PolchinskiFlow:
+    """p = 0 and a pair p, -p (its real and imaginary part), for any cutoff function and any interaction."""
+    modes = symbols("phi_0 phi_1 phi_2", real=True)
+    kernel = (Symbol("G_0", positive=True), G, G)
+    cutoffs = (Function("K_0", positive=True)(Lambda), cutoff, cutoff)
+    return PolchinskiFlow(modes, kernel, cutoffs, Lambda, Function("S", real=True)(*modes))
+
+
+@cache
+def functional_forms() -> Mapping[str, FunctionalStatement]:
+    """The statements of Polchinski's scheme in momentum space, with the factors that the machine finds, by name."""
+    return {statement.name: statement for statement in three_momenta().functional("momentum")}
+
+
+def on_modes(name: str, label: str = "", source: str | None = None) -> Claim:
+    """A functional statement on `three_momenta`; it prints itself with functional derivatives."""
+    return replace(functional_forms()[name].claim(pairs=((1, 2),)), name=label or name, source=source)
 
 
 def density_flow(flow: PolchinskiFlow) -> tuple[Expr, Expr]:
@@ -103,7 +136,7 @@ def flow_derivation() -> Derivation:
     return (
         Derivation("Polchinski's flow as a Fokker-Planck equation", rate, notation=r"\frac{d P_\Lambda}{d \ln\Lambda}")
         .step(diff(flux, phi), "it is a divergence, so (6) holds where the flux vanishes at infinity")
-        .step(right, "written with the C and V of (11)")
+        .step(right, "written with the $C$ and $V$ of (11)")
     )
 
 
@@ -231,6 +264,24 @@ def _absorbed() -> tuple[Claim, ...]:
     )
 
 
+def _interaction_flow() -> Statement:
+    return Statement(
+        "(6), derived",
+        "The flow of the interaction that (6) requires",
+        on_modes(
+            "flow of the interaction",
+            "flow of the interaction",
+            "derived here; Polchinski, Nucl. Phys. B 231 (1984) 269",
+        ),
+        r"with $C_\Lambda = K_\Lambda/G$ and $\dot C_\Lambda = dC_\Lambda/d\ln\Lambda$; the flow is solved for from (6) on "
+        r"finitely many modes, here $p = 0$ and one pair $p, -p$ with any cutoff function and any interaction, and the "
+        "factors of this form are solved for on one mode",
+        instances=(on_modes("(6), as a divergence", "so that $P$ flows by a divergence"),),
+        remark="The last term is free of the field: it keeps the partition function itself, and not only its ratio to the "
+        r"free one. $(2\pi)^d \delta^d(0)$ is the volume, and each $\delta/\delta\phi(p)$ brings a factor $(2\pi)^{-d}$.",
+    )
+
+
 def _scheme() -> Statement:
     weight = exp(-(phi**2) * G / (2 * K))
     norm = Integral(weight, (phi, -oo, oo))
@@ -324,6 +375,65 @@ def _fokker_planck() -> Statement:
             printed=r"-\frac{d}{d \ln \Lambda} P_\Lambda[\phi] = \frac{1}{2} \Delta P_\Lambda[\phi] + \frac{1}{2} "
             r"\operatorname{div} \left( P_\Lambda[\phi] \operatorname{grad}_{C_\Lambda^{Pol.}} V_\Lambda^{Pol.}[\phi] \right)",
         ),
+    )
+
+
+def _functional_flow() -> Statement:
+    return Statement(
+        "(8)-(10), derived",
+        "The Fokker-Planck equation with functional derivatives",
+        on_modes("(8)-(10)", "(8)-(10), derived", "derived here"),
+        r"with the $C_\Lambda^{Pol.}$ and $V_\Lambda^{Pol.}$ of (11) and its powers of $2\pi$, on the modes $p = 0$ and one "
+        "pair $p, -p$, for any kernel, cutoff function and interaction",
+        instances=(
+            on_modes("(11), regulator", "the regulator, at each momentum"),
+            on_modes("(11), potential", "the potential"),
+        ),
+        remark=r"The $(2\pi)^d$ of (11) is right for this measure $d^d p$, in which no $(2\pi)^{-d}$ stands.",
+    )
+
+
+@cache
+def transport_derivation() -> Derivation:
+    """From the Fokker-Planck equation of one mode to the gradient of a relative entropy."""
+    return TransportFlow(one_mode()).derivation()
+
+
+def _transport() -> Statement:
+    reading = TransportFlow(one_mode())
+    density = Function("P", positive=True)(phi)
+    right = reading.flow.fokker_planck().rhs(density).subs(reading.flow.time, -log(Lambda))
+    flow = PolchinskiFlow(phi, G, rational_cutoff()(Rational(1), Lambda), Lambda)
+    entropy = free_relative_entropy(flow, g, start)
+    rate = relative_entropy_rate(flow, g, start)
+    before = (Lambda < start,)
+    return Statement(
+        "(transport)",
+        "The flow as the steepest descent of a relative entropy",
+        Claim(
+            right,
+            reading.descent(density),
+            name="(transport)",
+            printed=r"-\frac{d P_\Lambda}{d \ln\Lambda} = \operatorname{div} \left( P_\Lambda\, \tfrac{1}{2} "
+            r"C_\Lambda^{Pol.} \operatorname{grad} \frac{\delta}{\delta P_\Lambda} D_{KL}(P_\Lambda \parallel Q_\Lambda) "
+            r"\right), \quad Q_\Lambda = e^{-V_\Lambda^{Pol.}} / Z_\Lambda",
+            source="Cotler, Rezchikov, arXiv:2202.11737, section 3; Jordan, Kinderlehrer, Otto (1998)",
+        ),
+        r"the right side is $\frac{1}{2} \Delta P + \frac{1}{2} \mathrm{div}(P\, \mathrm{grad}\, V)$ for every density "
+        r"$P$; $\frac{1}{2} C$ is the mobility of the Wasserstein metric, and the reference $Q_\Lambda$ moves with the scale",
+        instances=(
+            Claim(
+                -Lambda * Derivative(entropy, Lambda),
+                rate,
+                conditions=before,
+                name=r"$D_{KL}(P_\Lambda \parallel P_{free})$ in closed form, for $S_{int} = g \phi^2/2$ at $\Lambda_0$: its rate "
+                r"is $-\frac{1}{2} E[C\, (\partial \ln P/P_{free})^2]$",
+            ),
+            Claim(rate, 0, "<", conditions=before, name="so that it falls towards the infrared"),
+        ),
+        derivation=transport_derivation,
+        remark=r"The monotone is the relative entropy to the free theory $e^{-S_0}$, which solves the flow too: the reference "
+        r"$Q_\Lambda$ moves, and $D_{KL}(P_\Lambda \parallel Q_\Lambda)$ alone need not fall.",
     )
 
 
@@ -428,17 +538,64 @@ def _data() -> Statement:
 
 @cache
 def statements() -> tuple[Statement, ...]:
-    """(4) to (11), with the sentence on the propagator and the corrected flow."""
-    return (_weight(), _flow(), _conservation(), _scheme(), _propagator(), _fokker_planck(), _data())
+    """(4) to (11), with the sentence on the propagator, the corrected flow, its functional form and its descent."""
+    return (
+        _weight(),
+        _flow(),
+        _conservation(),
+        _interaction_flow(),
+        _scheme(),
+        _propagator(),
+        _fokker_planck(),
+        _functional_flow(),
+        _data(),
+        _transport(),
+    )
 
 
 @cache
 def derivations() -> tuple[Derivation, ...]:
     """The derivations of this chapter."""
-    return (flow_derivation(),)
+    return flow_derivation(), transport_derivation(), entropy_balance()
+
+
+@cache
+def entropy_balance() -> Derivation:
+    """What the relative entropy of two solutions loses: a square, up to a divergence."""
+    return TransportFlow(one_mode()).entropy_balance()
 
 
 def measured() -> tuple[Sequence[Block], Sequence[Finding]]:
+    """The partition function between walls in field space, and the relative entropy of a quartic theory."""
+    walls, found = _between_walls()
+    entropy, fall = _quartic_entropy()
+    return (walls, entropy), (found, fall)
+
+
+def _quartic_entropy() -> tuple[Block, Finding]:
+    """The relative entropy to the free theory along an interacting flow, by quadrature with error bars."""
+    from derivations.report.content import Finding, Table
+    from numerics.exact_flow import ExactFlow, entropy_table, monotone
+
+    flow = PolchinskiFlow(phi, Integer(2), rational_cutoff()(Rational(1), Lambda), Lambda, phi**4 / 2 - phi**2)
+    rows = entropy_table(ExactFlow(flow, 3), (3, 2, Rational(7, 5), 1, Rational(7, 10), Rational(1, 2)))
+    table = Table(
+        ("scale", "relative entropy", "error", "rate of loss"),
+        tuple((f"{r.scale:g}", f"{r.value:.10f}", f"{r.error:.0e}", f"{r.dissipation:.6f}") for r in rows),
+        r"$D_{KL}(P_\Lambda \parallel P_{free})$ of one mode with $S_{int} = \phi^4/2 - \phi^2$ at $\Lambda_0 = 3$ ($G = 2$, a "
+        r"rational cutoff), by quadrature of the exact flow, and its loss per unit of $-\ln\Lambda$: "
+        r"$\frac{1}{2} E[C\, (\partial \ln P/P_{free})^2]$.",
+    )
+    answer = (
+        f"it {monotone(rows)} from {rows[0].value:.4f} at $\\Lambda = 3$ to {rows[-1].value:.1e} at $\\Lambda = 1/2$, at "
+        "every step beyond the error bars"
+        if monotone(rows) == "falls"
+        else f"over these scales its trend is: {monotone(rows)}"
+    )
+    return table, Finding("The relative entropy along the flow of a double well", answer, "equation-transport")
+
+
+def _between_walls() -> tuple[Block, Finding]:
     """What walls in field space leave of the partition function, scale by scale: computed on a grid, and exact."""
     import numerics
     from derivations.report.content import Finding, Table
@@ -479,7 +636,7 @@ def measured() -> tuple[Sequence[Block], Sequence[Finding]]:
     )
     worst = max(abs(a - b) for a, b in zip(exact, kept[0]))
     answer = f"at $\\Lambda = 0.3$ a wall at $\\phi = 0$ has left {exact[-1]:.3f} of it; grid and closed form differ by {worst:.0e}"
-    return (table,), (Finding("The partition function with a wall in field space", answer, "equation-6"),)
+    return table, Finding("The partition function with a wall in field space", answer, "equation-6")
 
 
 def __getattr__(name: str) -> Mapping[str, Any]:

@@ -90,8 +90,8 @@ def diffusion_derivation() -> Derivation:
     curvature = simplify(diff(density, mu, 2) / density) * density
     return (
         Derivation("The diffusion equation of the posterior", Derivative(density, tau))
-        .step(rate, "differentiate in tau")
-        .step(diffusivity() * curvature, "compare with the second derivative in mu")
+        .step(rate, r"differentiate in $\tau$")
+        .step(diffusivity() * curvature, r"compare with the second derivative in $\mu$")
         .step(diffusivity() * Derivative(density, (mu, 2)), "which is a diffusion with this constant")
     )
 
@@ -102,7 +102,7 @@ def posterior_derivation() -> Derivation:
     return (
         Derivation("The posterior at T", weight / Integral(weight, (mu, -oo, oo)))
         .step(weight / sqrt(2 * pi * sigma**2 / T), "the normalisation is a Gaussian integral")
-        .step(posterior(), "which is a normal density of variance sigma^2/T")
+        .step(posterior(), r"which is a normal density of variance $\sigma^2/T$")
     )
 
 

@@ -20,6 +20,7 @@ Examples:
   symrg verify equations.toml --json > ledger.json
   symrg verify equations.toml --certificate out.json
   symrg verify --check out.json
+  symrg verify --example > equations.toml
 
 \b
 A file of equations is TOML:
@@ -41,6 +42,36 @@ disagrees), 2 bad input. Claims that stay undecided don't count as refuted;
 with --strict they do.
 """
 
+EXAMPLE = """\
+title = "Gaussian integrals"
+
+[symbols]
+a = "positive"                       # or real, integer, complex, ...
+b = "real"
+x = "real"
+
+[definitions]
+weight = "exp(-a*x^2 + b*x)"
+
+[[claim]]
+name = "normalisation"
+lhs = "Integral(weight, (x, -oo, oo))"
+rhs = "sqrt(pi/a)*exp(b^2/(4*a))"
+
+[[claim]]
+name = "mean square"                 # with a misprint: a factor of 2 is missing below
+lhs = '$\\int_{-\\infty}^{\\infty} x^2 e^{-a x^2} dx$'
+rhs = '$\\frac{\\sqrt{\\pi}}{a^{3/2}}$'
+
+[[claim]]
+name = "a bound"
+lhs = "x/(1 + x)"
+rhs = "1"
+relation = "<"
+conditions = ["x > 0"]
+"""
+"""What `--example` writes."""
+
 _CONTROLLED = 200  # claims; in a longer file the controls would take most of the time
 
 
@@ -56,6 +87,7 @@ _CONTROLLED = 200  # claims; in a longer file the controls would take most of th
     default=True,
     help="Show false neighbours of each claim to the witnesses (files of up to 200 claims).",
 )
+@click.option("--example", is_flag=True, help="Write a file of equations to start from.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where a claim stays undecided.")
 def verify(
     file: str | None,
@@ -65,6 +97,7 @@ def verify(
     check: str | None,
     budget: float | None,
     controls: bool,
+    example: bool,
     strict: bool,
 ) -> None:
     """Verify the equations of a TOML file, or of a Python file of your own, by independent witnesses.
@@ -73,6 +106,9 @@ def verify(
     don't suffice by another computer algebra system and in floating point. A claim that fails is corrected where a
     correction is found.
     """
+    if example:
+        click.echo(EXAMPLE, nl=False)
+        return
     if (file is None) == (check is None):
         raise click.UsageError("give a FILE of equations, or --check and a certificate")
     if check is not None:

@@ -26,7 +26,7 @@ def split_product(expr: Expr) -> tuple[Any, list[tuple[Expr, Expr]]]:
         if isinstance(factor, Number) and factor is not S.Infinity and factor is not S.NegativeInfinity:
             coefficient *= Integer(int(factor)) if factor.is_Float and float(factor).is_integer() else factor
         elif isinstance(factor, sympy.exp):
-            factors.append((S.Exp1, factor.args[0]))
+            factors.append((S.Exp1, factor.exp))  # exp(x), or E**x kept as printed
         else:
             base, exponent = factor.as_base_exp() if isinstance(factor, Pow) else (factor, S.One)
             if isinstance(base, Add) and exponent in (1, -1) and not base.has(sympy.Float):

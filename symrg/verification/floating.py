@@ -284,6 +284,9 @@ def _integral(expr: sp.Integral, env: dict[sp.Basic, Any]) -> Any:
     if mpmath.isinf(a) and mpmath.isinf(b) and len(marks) == 2:
         marks.insert(1, mpmath.mpf(0))
     marks = _with_cuts(marks)
+    turning = _turning_rate(body, variable, env) if mpmath.isinf(a) or mpmath.isinf(b) else None
+    if turning is not None:
+        return _turning_integral(value, a, b, turning)
     token = _PEAK.set([mpmath.mpf(0)])  # the quadrature's own estimate covers what is inside
     try:
         total, error = mpmath.quad(value, marks, error=True)
@@ -292,6 +295,33 @@ def _integral(expr: sp.Integral, env: dict[sp.Basic, Any]) -> Any:
     if error > mpmath.mpf(10) ** -12 * max(1, abs(total)):
         raise Declined("mpmath's quadrature did not converge")
     return total
+
+
+def _turning_rate(body: sp.Expr, variable: sp.Symbol, env: dict[sp.Basic, Any]) -> Any:
+    """The rate of all the sines and cosines in an integrand that doesn't fall off exponentially, None where none."""
+    if body.has(sp.exp, sp.Integral) or (groups := turning_groups(body, variable)) is None:
+        return None
+    rates = [value_of(turn, env) for turn in groups]
+    if not rates or any(mpmath.im(r) != 0 or r == 0 for r in rates):
+        return None
+    first = abs(rates[0])
+    return first if all(mpmath.almosteq(abs(r), first) for r in rates) else None
+
+
+def _turning_integral(value: Callable[[Any], Any], a: Any, b: Any, rate: Any) -> Any:
+    """An integral over what turns at one rate, period by period; where values are computed again, from elsewhere."""
+    if mpmath.isinf(a):
+        middle = b if not mpmath.isinf(b) else mpmath.mpf(0)
+        below = _turning_integral(lambda x: value(-x), -middle, mpmath.inf, rate)
+        return below if middle == b else below + _turning_integral(value, middle, b, rate)
+    early, late = (max(abs(value(a + far * (j + 1) / rate)) for j in range(7)) for far in (10, 1000))
+    if not 2 * late < early:
+        raise Declined("an integrand that turns and doesn't fall off")
+    near, start = mpmath.mpf(0), a
+    for cut in _CUTS.get()[:1]:
+        start = a + 10 * mpmath.mpf(cut) / rate
+        near = mpmath.quad(value, [a, start])
+    return near + mpmath.quadosc(value, [start, b], omega=rate)
 
 
 def _with_cuts(marks: list[Any]) -> list[Any]:
@@ -375,15 +405,31 @@ def _series(expr: sp.Sum | sp.Product, env: dict[sp.Basic, Any]) -> Any:
         groups = turning_groups(expr.function, variable) if not mpmath.isinf(a) else None
         if groups is None:
             return infinite_sum(value, a, b)
-        parts = [
-            infinite_sum(term_of(part), a, b) if turn == 0 else turning_sum(term_of(part), int(a))
-            for turn, part in groups.items()
-        ]
-        return mpmath.fsum(parts)
+        real = _real(expr.function, variable, a, env)
+        total = mpmath.mpf(0)
+        for turn, part in groups.items():
+            if turn == 0:
+                total += infinite_sum(term_of(part), a, b)
+            elif not (real and -turn in groups):
+                total += turning_sum(term_of(part), int(a))
+            elif not turn.could_extract_minus_sign():  # the part that turns the other way is its conjugate
+                total += 2 * mpmath.re(turning_sum(term_of(part), int(a)))
+        return total
     if b - a > 5000:
         raise Declined("a sum of many terms")
     terms = [value(mpmath.mpf(k)) for k in range(int(a), int(b) + 1)]
     return mpmath.fsum(terms) if isinstance(expr, sp.Sum) else mpmath.fprod(terms)
+
+
+def _real(summand: sp.Expr, variable: sp.Symbol, start: Any, env: dict[sp.Basic, Any]) -> bool:
+    """Whether a summand is real, by the signs of the values in it, from a positive index on."""
+    put = {variable: sp.Dummy(positive=True, integer=True)}
+    for s in summand.free_symbols - {variable}:
+        value = env.get(s)
+        if value is None or mpmath.im(value) != 0:
+            return False
+        put[s] = sp.Dummy(positive=True) if value > 0 else sp.Dummy(negative=True) if value < 0 else sp.Integer(0)
+    return bool(start > 0 and summand.xreplace(put).is_extended_real)
 
 
 def _named(name: str) -> Callable[..., Any]:

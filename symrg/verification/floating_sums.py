@@ -8,6 +8,7 @@ they turn, and each group is extrapolated on its own by Levin's transformation.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -133,24 +134,33 @@ def turning_groups(summand: sp.Expr, variable: sp.Symbol) -> dict[sp.Expr, sp.Ex
     if not waves or not all(_linear(w.args[0], variable) for w in waves):
         return None
     names = {w: sp.Dummy() for w in waves}
-    if not summand.xreplace(names).is_polynomial(*names.values()):
+    body = summand.xreplace(names)
+    if not body.is_polynomial(*names.values()):
         return None
-    exponentials = {w: w.rewrite(sp.exp) for w in waves}
     groups: dict[sp.Expr, sp.Expr] = {}
-    for term in sp.Add.make_args(sp.expand(sp.expand(summand.xreplace(names)).xreplace(_named(names, exponentials)))):
-        turning = sp.Integer(0)
-        for node in sp.Mul.make_args(term):
-            for factor in node.atoms(sp.exp) if node.has(variable) else ():
-                slope = sp.expand(factor.args[0]).coeff(variable, 1) / sp.I
-                if slope.is_extended_real is not False and factor == node:
-                    turning += slope
-        key = sp.expand(turning)
-        groups[key] = groups.get(key, sp.Integer(0)) + term
-    return groups
+    for powers, coefficient in sp.Poly(body, *names.values()).terms():
+        product = {sp.Integer(0): coefficient}
+        for wave, power in zip(names, powers):
+            for _ in range(power):
+                product = _times(product, _turns(wave, variable))
+        for rate, part in product.items():
+            groups[rate] = groups.get(rate, sp.Integer(0)) + part
+    return {rate: part * sp.exp(sp.I * rate * variable) for rate, part in groups.items() if part != 0}
 
 
-def _named(names: dict[sp.Expr, sp.Dummy], forms: dict[sp.Expr, sp.Expr]) -> dict[sp.Dummy, sp.Expr]:
-    return {name: forms[wave] for wave, name in names.items()}
+def _turns(wave: sp.Expr, variable: sp.Symbol) -> dict[sp.Expr, sp.Expr]:
+    """A sine or cosine of w n + b as {w: exp(i b)/2, -w: +-exp(-i b)/2}, over i for a sine."""
+    argument = sp.expand(wave.args[0])
+    rate, phase = argument.coeff(variable, 1), argument.coeff(variable, 0)
+    one, other = (1, 1) if isinstance(wave, sp.cos) else (-sp.I, sp.I)
+    return {rate: one * sp.exp(sp.I * phase) / 2, -rate: other * sp.exp(-sp.I * phase) / 2}
+
+
+def _times(one: dict[sp.Expr, sp.Expr], other: dict[sp.Expr, sp.Expr]) -> dict[sp.Expr, sp.Expr]:
+    product: dict[sp.Expr, sp.Expr] = {}
+    for (a, f), (b, g) in itertools.product(one.items(), other.items()):
+        product[a + b] = product.get(a + b, sp.Integer(0)) + f * g
+    return product
 
 
 def _linear(argument: sp.Expr, variable: sp.Symbol) -> bool:

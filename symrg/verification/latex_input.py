@@ -207,7 +207,9 @@ class _Reader:
             elif self.token[1] == "^":
                 at = self.token[2]
                 self.at += 1
-                node = Node("pow", at, args=(node, self.argument()))
+                power = self.argument()
+                euler = node.kind == "name" and node.value == "E" and "E" not in self.names
+                node = Node("call", at, "exp", (power,)) if euler else Node("pow", at, args=(node, power))
             else:
                 return node
 

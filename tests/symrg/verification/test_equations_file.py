@@ -224,6 +224,18 @@ def test_unreadable_files(tmp_path):
         read(binary)
 
 
+def test_the_file_that_verify_writes_is_read_and_its_misprint_found(tmp_path):
+    written = CliRunner().invoke(command, ["--example"])
+    assert written.exit_code == 0
+    file = tmp_path / "mine.toml"
+    file.write_text(written.output)
+    result = CliRunner().invoke(command, [str(file), "--json", "--no-controls"])
+    assert result.exit_code == 1
+    verdicts = {line["id"]: line["status"] for line in json.loads(result.stdout)["entries"]}
+    assert verdicts.pop("mean square") in ("holds with correction", "fails")
+    assert verdicts == {"normalisation": "holds", "a bound": "holds"}
+
+
 def test_example_finds_and_corrects_the_planted_misprint(tmp_path):
     certificate = tmp_path / "certificate.json"
     result = CliRunner().invoke(command, [str(EXAMPLE), "--json", "--certificate", str(certificate), "--no-controls"])

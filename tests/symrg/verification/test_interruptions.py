@@ -12,9 +12,11 @@ from sympy import Integral, Rational, Sum, cos, exp, factorial, log, oo, pi, sin
 from symrg import budget as budgets
 from symrg.budget import OutOfTime, within
 from symrg.verification import Claim, Outcome, Reading, verify
+from symrg.verification.ball import BallWitness
 from symrg.verification.enclosure import enclose
 from symrg.verification.floating import FloatingWitness, _confirmed, _difference
 from symrg.verification.floating_sums import infinite_sum, turning_groups
+from symrg.verification.symbolic import SymbolicWitness
 
 x, y = sp.symbols("x y", real=True)
 a = sp.Symbol("a", positive=True)
@@ -160,3 +162,55 @@ def test_precisions_are_what_they_were_before_an_interrupted_call():
     with pytest.raises(OutOfTime):
         within(0.03, careless)
     assert (mpmath.mp.prec, flint.ctx.prec) == before
+
+
+def test_oscillating_integrals_have_a_floating_value_and_divergent_ones_have_none():
+    # Gradshteyn & Ryzhik 3.723.2
+    integral = Integral(cos(2 * x) / (1 + x**2), (x, 0, oo))
+    gap, tolerance = _difference(integral, pi * exp(-2) / 2, {}, 20, 30)
+    assert abs(gap) <= tolerance < 1e-15
+    gap, tolerance = _difference(integral, pi * exp(-2) / 2 + Rational(1, 10**9), {}, 20, 30)
+    assert abs(gap) > tolerance
+    with pytest.raises(budgets.Declined, match="fall off"):
+        _difference(Integral(cos(x), (x, 0, oo)), sp.Integer(0), {}, 20, 30)
+
+
+@pytest.mark.parametrize("top", [Rational(5, 2), 3])
+def test_a_quadrature_is_cut_where_a_floor_jumps(top):
+    value = 2 if top != 3 else 3
+    gap, tolerance = _difference(Integral(sp.floor(x), (x, 0, top)), sp.Integer(value), {}, 20, 30)
+    assert abs(gap) <= tolerance < 1e-15
+
+
+@pytest.mark.parametrize(
+    ("lhs", "relation", "rhs", "conditions", "proved"),
+    [
+        (log(a), "<", sqrt(a), (), True),
+        (log(a), "<", sqrt(a) / 2, (), False),  # at a = 16 it fails
+        (x**2 + 1 / x**2, ">=", 2, (sp.Ne(x, 0),), True),
+        (x**2 + 1 / x**2, ">", 2, (sp.Ne(x, 0),), False),
+        (sp.Abs(sin(x) - sin(y)), "<=", sp.Abs(x - y), (), True),
+        (sp.Abs(sin(2 * x) - sin(2 * y)), "<=", sp.Abs(x - y), (), False),
+        (sp.Abs(sp.tanh(x) - sp.tanh(y)), "<=", sp.Abs(x - y), (), True),
+        (sp.Abs(exp(x) - exp(y)), "<=", sp.Abs(x - y), (), False),
+    ],
+)
+def test_inequalities_are_proved_where_they_hold(lhs, relation, rhs, conditions, proved):
+    claim = Claim(lhs, rhs, relation, conditions=conditions)
+    found = SymbolicWitness().examine(Reading.of(claim), budgets.Budget(20))
+    assert (found.outcome is Outcome.HOLDS) == proved
+
+
+def test_exponentials_of_what_does_not_commute_are_refuted_by_matrices():
+    p, q = sp.symbols("p q", commutative=False)
+    commutator = p * q - q * p
+    assert verify(Claim(exp(p) * exp(q), exp(p + q))).status == "fails"
+    assert verify(Claim(exp(p) * exp(q), exp(p + q + commutator / 2))).status == "fails"
+    assert verify(Claim(exp(p) * exp(-p), 1)).status == "holds"
+    assert verify(Claim(exp(p) * p, p * exp(p))).status == "holds"
+
+
+def test_a_skew_normal_integrand_with_a_root_at_its_middle_is_enclosed():
+    integral = Integral(sp.Abs(x) ** Rational(1, 3) * exp(-(x**2)) * (1 + sp.erf(x)), (x, -oo, oo))
+    ball = BallWitness().examine(Reading.of(Claim(integral, sp.gamma(Rational(2, 3)))), budgets.Budget(40))
+    assert ball.outcome is Outcome.HOLDS

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symrg.errors import FormulaError
+from symrg.typesetting import latex
 from symrg.verification.latex_input import parse_latex
 
 NAMES = {n: sp.Symbol(n, real=True) for n in ("x", "y", "t", "mu", "sigma", "mu_1", "theta", "k_B")}
@@ -87,3 +88,16 @@ def test_any_text_gives_a_value_or_a_formula_error(parts):
         parse_latex("".join(parts), NAMES)
     except FormulaError:
         return
+
+
+@pytest.mark.parametrize("text", ["x_", r"\mu_", "x + y_"])
+def test_a_subscript_that_is_missing_is_named(text):
+    with pytest.raises(FormulaError, match="subscript"):
+        parse_latex(text, NAMES)
+
+
+def test_powers_of_e_are_exponentials_as_printed():
+    found = parse_latex(r"e^{-x^2}", NAMES, evaluate=False)
+    assert isinstance(found, sp.exp)
+    assert latex(found) == "e^{- x^{2}}"
+    assert latex(sp.Pow(sp.E, -(NAMES["x"] ** 2), evaluate=False)) == "e^{- x^{2}}"
