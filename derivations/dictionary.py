@@ -1,13 +1,15 @@
 """The ERG/Bayes dictionary, row by row: what is printed, and the map that carries one equation into the other.
 
-One mode with any kernel carries the rows; two modes and a non-Gaussian inference stand beside it.
+One mode with any kernel carries the rows; two modes and a non-Gaussian inference stand beside it. A cosine network with
+one wide layer is where both halves of the talk meet: leaving out the weights with little Fisher information leaves out a
+shell of momenta.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sympy import (
     Add,
@@ -37,11 +39,15 @@ from numerics.evolution_witnesses import GridWitness, PathsWitness
 from numerics.monte_carlo import MonteCarloWitness
 from symrg.correspondence import BayesianInference, bayesian_inference, renormalisation_flow
 from symrg.derivation import Derivation
-from symrg.erg import PolchinskiFlow, WegnerMorrisFlow, exponential_cutoff, rational_cutoff
+from symrg.erg import CosineNetwork, PolchinskiFlow, WegnerMorrisFlow, exponential_cutoff, rational_cutoff
+from symrg.erg.cosine_network import MOMENTUM
 from symrg.verification import Claim
 
+if TYPE_CHECKING:
+    from derivations.report.content import Block, Finding
+
 title = "The dictionary"
-numbers = tuple(f"(row {k}){tail}" for k in range(1, 5) for tail in ("", ", derived"))
+numbers = (*(f"(row {k}){tail}" for k in range(1, 5) for tail in ("", ", derived")), "(shells)")
 
 phi, phi_1, phi_2, truth = symbols("phi phi_1 phi_2 theta_*", real=True)
 G, Lambda, start = symbols("G Lambda Lambda_0", positive=True)
@@ -392,15 +398,100 @@ def _non_gaussian() -> tuple[Claim, ...]:
 
 
 @cache
+def network() -> CosineNetwork:
+    """The cosine network of a free scalar of mass m in three dimensions."""
+    return CosineNetwork.free_scalar(Symbol("m", positive=True), 3)
+
+
+@cache
+def network_derivation() -> Derivation:
+    """The two-point function of the network, frequency by frequency."""
+    return network().derivation()
+
+
+def _shells() -> Statement:
+    found = network()
+    width, noise, threshold = Symbol("N", positive=True), Symbol("s", positive=True), Symbol("epsilon", positive=True)
+    _, information, shell, *averages = found.claims()
+    boundary = found.momentum_cutoff(threshold, width, noise)
+    return Statement(
+        "(shells)",
+        "The information shell is the momentum shell",
+        Claim(
+            information.lhs,
+            information.rhs,
+            name="(shells)",
+            printed=r"\phi(x) = \frac{1}{\sqrt N} \sum_i a_i f(w_i) \cos(w_i \cdot x + b_i): \quad "
+            r"\mathcal{I}(a_i) = \frac{f(w_i)^2}{2 N s} \propto \frac{1}{w_i^2 + m^2}, \qquad "
+            r"\mathcal{I}(a_i) < \epsilon \;\Leftrightarrow\; |w_i| > \Lambda(\epsilon)",
+            source="Howard, Klinger, Maiti, Stapleton, arXiv:2405.17538; derived here",
+        ),
+        r"the Fisher information of a readout weight $a_i$, for outputs of variance $s$ and averaged over inputs; the "
+        r"amplitudes $f(w)^2 = 2 \mathrm{Vol}\, C(w^2) / ((2\pi)^d \sigma^2)$, $C = 1/(p^2 + m^2)$, make the two-point function "
+        "that of a free scalar with a sharp cutoff, at every width",
+        instances=(
+            Claim(diff(information.rhs, MOMENTUM), 0, "<", name="it falls with the momentum"),
+            Claim(
+                found.information(width, noise, Symbol("k", positive=True)).subs(Symbol("k", positive=True), boundary),
+                threshold,
+                conditions=(threshold < found.information(width, noise, Integer(0)),),
+                name=r"at $|w| = \Lambda(\epsilon)$ it is $\epsilon$",
+            ),
+            Claim(shell.lhs, shell.rhs, name="what one shell takes from the two-point function is the free scalar's"),
+            *averages,
+        ),
+        derivation=network_derivation,
+        remark="Here the two halves of the talk meet: to prune by Fisher information is to integrate out a momentum shell. It "
+        "is exact in the two-point function at every width; a finite width shows in the connected four-point function, "
+        r"which is of order $1/N$.",
+    )
+
+
+def measured() -> tuple[Sequence[Block], Sequence[Finding]]:
+    """An ensemble of finite networks, before and after the weights with little information are left out."""
+    import numpy as np
+
+    from derivations.report.content import Finding, Table
+    from numerics.cosine_ensemble import draw
+
+    width, lower, upper = 40, Rational(3, 2), 4
+    found = CosineNetwork.free_scalar(1, 1, upper)
+    ensemble = draw(found, width, 6_000, seed=7)
+    threshold = float(found.information(width, 1, lower))
+    left = ensemble.above(threshold, np.random.default_rng(11).uniform(-150, 150, 128))
+    rows, deviations = [], []
+    for distance in (Rational(0), Rational(1, 2), Rational(1), Rational(2)):
+        row = [f"{float(distance):g}"]
+        for networks, cutoff in ((ensemble, Integer(upper)), (left, lower)):
+            seen = networks.two_point([0], [float(distance)])
+            expected = float(found.two_point(distance, cutoff).evalf(10))
+            deviations.append(abs(seen.value - expected) / seen.error)
+            row += [f"{expected:.4f}", f"{seen.value:.4f} ± {seen.error:.4f}"]
+        rows.append(tuple(row))
+    table = Table(
+        ("distance", "free scalar, Λ = 4", "networks", "free scalar, Λ = 3/2", "networks, pruned"),
+        tuple(rows),
+        f"Two-point functions of 6000 cosine networks of width {width} in $d = 1$ with $m = 1$, and of the same networks without "
+        r"the readout weights whose measured Fisher information is less than that at $|w| = 3/2$. The errors are standard "
+        "errors over networks.",
+    )
+    answer = (
+        "networks pruned by their measured Fisher information have the two-point function of the free scalar with the lower "
+        f"momentum cutoff; the largest of {len(deviations)} deviations is {max(deviations):.1f} standard errors"
+    )
+    return (table,), (Finding("Is an information shell a momentum shell?", answer, "equation-shells"),)
+
+
+@cache
 def statements() -> tuple[Statement, ...]:
-    """The four rows, each as printed and as derived."""
-    return (*_scale(), *_metric(), *_potential(), *_scheme())
+    """The four rows, each as printed and as derived; and the network in which both halves meet."""
+    return (*_scale(), *_metric(), *_potential(), *_scheme(), _shells())
 
 
 @cache
 def derivations() -> tuple[Derivation, ...]:
     """The derivations of this chapter."""
-    return (frame_derivation(),)
+    return frame_derivation(), network_derivation()
 
 
 def __getattr__(name: str) -> Mapping[str, Any]:

@@ -33,12 +33,12 @@ from sympy import (
     log,
     oo,
     pi,
+    powsimp,
     simplify,
     solve,
     sqrt,
     sympify,
 )
-from sympy.core.function import AppliedUndef
 from sympy.polys.polyerrors import PolynomialError
 
 from symrg.budget import Declined
@@ -345,8 +345,9 @@ def _tidied(entry: Expr) -> Expr:
     """Over a common denominator, and simplified where that is not long."""
     if entry.has(log):
         entry = entry.replace(log, lambda u: expand_log(log(factor(u))))  # one form for equal logarithms
-    joined = cancel(entry) if not entry.has(AppliedUndef) else entry
-    return joined if joined.has(log) or count_ops(joined) >= 60 else simplify(joined)
+    joined = cancel(entry)
+    short = min((powsimp(joined), powsimp(factor(joined))), key=count_ops) if count_ops(joined) < 200 else joined
+    return short
 
 
 @lru_cache(maxsize=64)

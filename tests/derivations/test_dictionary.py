@@ -30,6 +30,24 @@ def test_other_clocks_are_refuted():
     assert verify(Claim(rate, inference.rate), 20).status in WRONG
 
 
+def test_information_shell():
+    """It holds with the information of arXiv:2405.17538's cosine network; without the half of the phase it does not."""
+    statement = STATEMENTS["(shells)"]
+    assert statement.verify(60).status == "holds"
+    assert verify(Claim(statement.claim.lhs, 2 * statement.claim.rhs), 20).status in WRONG
+
+
+def test_pruned_networks_have_the_lower_cutoff():
+    (table,), (finding,) = chapter.measured()
+    for row in table.rows:
+        for expected, seen in (row[1:3], row[3:5]):
+            value, error = (float(part) for part in seen.split("±"))
+            assert abs(value - float(expected)) < 5 * error
+    whole, error = (float(part) for part in table.rows[0][2].split("±"))
+    assert abs(whole - float(table.rows[0][3])) > 10 * error  # the two cutoffs are told apart
+    assert "standard errors" in finding.answer
+
+
 def test_derivation_holds():
     for derivation in chapter.derivations():
         assert all(v.status == "holds" for v in derivation.verify(30))

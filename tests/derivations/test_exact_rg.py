@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sympy import Rational, diff, simplify
+from sympy import Rational, diff, exp, simplify
+from sympy.core.function import AppliedUndef
 
 from derivations import exact_rg as chapter
 from symrg.verification import Claim, verify
@@ -19,10 +20,13 @@ WRONG = {"fails", "holds with correction"}
         ("(4)", {"definition"}),
         ("(5)", {"schematic"}),
         ("(6)", {"holds"}),
+        ("(6), derived", {"holds"}),
         ("(7)", {"definition"}),
         ("(7), text", WRONG),
         ("(8)-(10)", WRONG),
+        ("(8)-(10), derived", {"holds"}),
         ("(11)", {"definition"}),
+        ("(transport)", {"holds"}),
     ],
 )
 def test_verdicts(number, statuses):
@@ -54,13 +58,34 @@ def test_every_link_of_the_derivations_holds():
         assert [v.status for v in derivation.verify(60)] == ["holds"] * len(derivation.claims)
 
 
+@pytest.mark.parametrize("name", ["flow of the interaction", "(6), as a divergence", "(8)-(10)", "(11), potential"])
+def test_functional_forms_with_another_factor_are_refuted(name):
+    statement = chapter.functional_forms()[name]
+    claim = chapter.on_modes(name)
+    assert claim.printed == statement.latex()
+    assert verify(claim, 20).status == "holds"
+    assert verify(statement.scaled(Rational(1, 2)).claim(pairs=((1, 2),)), 20).status in WRONG
+
+
+def test_another_reference_is_not_descended_to():
+    """With the free theory for the reference in place of exp(-2 S_0), the descent is another flow."""
+    reading = chapter.TransportFlow(chapter.one_mode())
+    claim = STATEMENTS["(transport)"].claim
+    density = next(f for f in claim.lhs.atoms(AppliedUndef) if f.func.__name__ == "P")
+    other = reading.descent(density, exp(-chapter.one_mode().free_action))
+    assert verify(Claim(claim.lhs, other), 20).status in WRONG
+
+
 def test_walls_take_probability_and_the_grid_agrees_with_the_closed_form():
-    (table,), (finding,) = chapter.measured()
+    (table, entropies), (finding, fall) = chapter.measured()
     exact, one, two = ([float(row[k]) for row in table.rows] for k in (1, 2, 3))
     assert all(a > b for a, b in pairwise(exact))
     assert max(abs(a - b) for a, b in zip(exact, one)) < 2e-4
     assert all(a < b for a, b in zip(two, one))
     assert "grid and closed form differ" in finding.answer
+    values = [float(row[1]) for row in entropies.rows]
+    assert all(a > b for a, b in pairwise(values))
+    assert fall.answer.startswith("it falls")
 
 
 def test_integrated_out_by_hand():

@@ -63,10 +63,10 @@ COUPLED = PolchinskiFlow(
 
 
 def test_two_coupled_quartic_modes_on_a_grid():
-    exact = ExactFlow(COUPLED, 3, points=64)
+    exact = ExactFlow(COUPLED, 3, points=40)
     bare = exp(-(COUPLED.free_action + COUPLED.interaction).subs(LAMBDA, START))
     errors = []
-    for cells in (30, 60):
+    for cells in (24, 48):
         found = numerics.solve(
             COUPLED.fokker_planck(), {X: (-3, 3), Y: (-3, 3)}, (cells, cells), bare, [0.0], start=-math.log(START)
         )[-1]
@@ -76,7 +76,7 @@ def test_two_coupled_quartic_modes_on_a_grid():
         cell = (first[1] - first[0]) ** 2
         values = found.transpose("phi_1", "phi_2").values
         errors.append(float(np.abs(values / (values.sum() * cell) - reference).sum() * cell))
-    assert errors[1] < 8e-3
+    assert errors[1] < 1.3e-2
     assert 1.6 < math.log2(errors[0] / errors[1]) < 2.4
     before = exact.density(nodes, 3).reshape(cells, cells)
     assert np.abs(before - reference).sum() * cell > 0.05
@@ -90,7 +90,7 @@ def test_two_coupled_quartic_modes_on_a_grid():
     ],
 )
 def test_quadrature_against_the_gaussian_closed_form(flow):
-    exact = ExactFlow(flow, 3)
+    exact = ExactFlow(flow, 3, points=96 if len(flow.modes) == 1 else 44)
     mass = Matrix([[flow.interaction.diff(a, b) for a in flow.modes] for b in flow.modes])
     closed = flow.gaussian_interaction(mass, 3).subs(LAMBDA, 1)
     place = (Rational(3, 10), Rational(-2, 5))[: len(flow.modes)]

@@ -57,13 +57,13 @@ def test_large_n_is_exact(dimension):
 
 def test_fixed_point_is_followed_to_dimensions_below_three():
     """The flows are Legendre transforms of one another, so nu and omega agree; the Gaussian point is not taken."""
-    for dimension in (Rational(5, 2), Rational(27, 10)):
-        one, other = (fixed_point(f(1, Symbol("d")), dimension, digits=5) for f in (litim_flow, polchinski_flow))
-        assert abs(one.nu - other.nu) < 1e-7
-        assert abs(one.omega - other.omega) < 1e-6
-        assert one.nu > 0.7 > 0.6496
-        assert one.slope[0] < -0.2
-    assert abs(fixed_point(litim_flow(1, Rational(27, 10)), digits=5).nu - one.nu) < 1e-7  # a number from the start
+    one, other = (fixed_point(f(1, Symbol("d")), Rational(27, 10), digits=5) for f in (litim_flow, polchinski_flow))
+    assert abs(one.nu - other.nu) < 1e-7
+    assert abs(one.omega - other.omega) < 1e-6
+    lower = fixed_point(litim_flow(1, Rational(5, 2)), digits=5)  # a number from the start
+    assert lower.nu > one.nu + 0.05 > 0.7 > 0.6496
+    for found in (one, lower):
+        assert found.slope[0] < -0.2
 
 
 def test_wrong_coefficient_moves_the_exponents():

@@ -21,10 +21,9 @@ def test_one_step_follows_the_flow_and_another_reference_does_not():
     right = jko_witness(exact, 2.0, 0.08)
     assert right.agrees
     assert 1.7 < right.order < 2.3
-    for wrong in (QUARTIC.free_action, 3 * QUARTIC.free_action):
-        other = jko_witness(exact, 2.0, 0.08, reference=wrong)
-        assert not other.agrees
-        assert 0.7 < other.order < 1.4
+    other = jko_witness(exact, 2.0, 0.08, reference=QUARTIC.free_action)
+    assert not other.agrees
+    assert 0.7 < other.order < 1.4
 
 
 def test_step_rests_at_the_reference():

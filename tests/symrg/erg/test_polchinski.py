@@ -11,8 +11,6 @@ from sympy import (
     diff,
     exp,
     expand,
-    integrate,
-    oo,
     simplify,
     sqrt,
     symbols,
@@ -54,19 +52,20 @@ def test_textbook_flow_is_what_conservation_demands(cutoff):
 
 
 def test_partition_function_is_conserved_and_only_with_these_factors():
-    """d_t of the integral of exp(-S_0 - S) vanishes by direct integration; a flow off by a factor of 2 moves it."""
+    """d_t of the integral of exp(-S_0 - S) vanishes, by the moments; a flow off by a factor of 2 moves it."""
     flow = PolchinskiFlow(X, 3, 1 / (1 + LAMBDA**-2), LAMBDA)
     action = X**2 / 2 + X / 5
-    weight = exp(-(flow.free_action + action).subs(LAMBDA, 1))
+    assert expand((flow.free_action + action).subs(LAMBDA, 1)) == 7 * X**2 / 2 + X / 5
+    moments = (1, -Rational(1, 35), Rational(1, 35) ** 2 + Rational(1, 7))  # of that normal law, by hand
 
     def rate(action_flow):
         moved = (LAMBDA * diff(flow.free_action, LAMBDA) + action_flow).subs(LAMBDA, 1)
-        return simplify(integrate(expand(moved) * weight, (X, -oo, oo)))
+        return sum(expand(moved).coeff(X, n) * moment for n, moment in enumerate(moments))
 
     right = flow.action_flow(action)
     assert rate(right) == 0
-    assert abs(rate(2 * right).evalf()) > 1e-3
-    assert abs(rate(right - flow.derived().constant).evalf()) > 1e-3
+    assert abs(rate(2 * right)) > 1e-3
+    assert abs(rate(right - flow.derived().constant)) > 1e-3
 
 
 @pytest.mark.parametrize("mass", [Rational(1, 4), 2])
@@ -83,8 +82,9 @@ def test_convolution_agrees_with_the_gaussian_closed_form():
     weight = flow.convolution(mass * X**2 / 2, 2, 1)
     assert isinstance(weight.args[-1], Integral) or weight.has(Integral)
     closed = exp(-flow.gaussian_interaction(mass, 2)).subs(LAMBDA, 1)
-    for value in (0, Rational(1, 2), 2):
+    for value in (Rational(1, 2), 2):
         assert abs(weight.subs(X, value).evalf(15) - closed.subs(X, value).evalf(15)) < 1e-12
+    assert abs(weight.subs(X, 2).evalf(15) - closed.subs(X, Rational(1, 2)).evalf(15)) > 1e-3
 
 
 def test_printed_form_needs_minus_one_half_for_every_cutoff():
