@@ -10,10 +10,11 @@ import sympy as sp
 UNIT = mpmath.mpf(2) ** -53
 DIGITS = 40
 SLACK = 4  # roundings an operation: library functions are right to about 1 unit, a power by products to 3.5
-BY_KERNEL = {  # units that a special function may be off by itself
-    sp.gamma: 12, sp.loggamma: 12, sp.digamma: 12, sp.besselj: 16, sp.besseli: 16, sp.erfc: 8, sp.erfinv: 12,
-    sp.LambertW: 12, sp.Si: 16, sp.airyai: 64, sp.uppergamma: 24, sp.lowergamma: 24, sp.beta: 16, sp.fresnels: 16,
-}  # fmt: skip
+# special functions: their kernels are right to 12 units of 2^-52, beside as much in their arguments (`test_special.py`)
+BY_KERNEL = dict.fromkeys(
+    (sp.gamma, sp.loggamma, sp.digamma, sp.besselj, sp.besseli, sp.erfc, sp.erfinv, sp.LambertW, sp.Si, sp.Shi, sp.Ei,
+     sp.uppergamma, sp.lowergamma, sp.beta, sp.fresnels, sp.legendre, sp.hermite, sp.erfi), 24,
+) | {sp.airyai: 64}  # fmt: skip
 
 
 class Undecided(Exception):
@@ -70,7 +71,7 @@ class _Analysis:
         bound = max(SLACK, BY_KERNEL.get(node.func, 0)) * len(parts) * UNIT * abs(v)
         steps = isinstance(node, (sp.floor, sp.ceiling, sp.sign))
         for i, h in enumerate(bounds):
-            h = h or (UNIT * abs(values[i]) if node.func in BY_KERNEL else 0)
+            h = h + BY_KERNEL.get(node.func, 0) * UNIT * abs(values[i])
             if h:
                 ends = []
                 for shift in (h, -h):
@@ -99,6 +100,8 @@ class _Analysis:
             return all(each) if isinstance(condition, sp.And) else any(each)
         if isinstance(condition, sp.Not):
             return not self._holds(condition.args[0])
+        if isinstance(condition, sp.ITE):
+            return self._holds(condition.args[1 if self._holds(condition.args[0]) else 2])
         (left, e), (right, f) = self.of(condition.lhs), self.of(condition.rhs)
         if left != right and abs(left - right) <= 2 * (e + f):
             raise Undecided(str(condition))
