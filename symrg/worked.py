@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 from sympy import S
 
-from symrg.budget import Budget
+from symrg.budget import Budget, OutOfTime, within
 from symrg.derivation import Derivation
 from symrg.divergence import entropy, kl_divergence, kl_expansion, log_ratio, multi_indices, split_in, split_moments
 from symrg.errors import InvalidModel, NoClosedForm
@@ -35,7 +35,11 @@ def derivation(model: Any, what: str, budget: Limit = None) -> Derivation:
     """
     if what not in _WORKED:
         raise InvalidModel(f"there is no derivation of {what!r}; known are: {', '.join(known())}")
-    return _WORKED[what](model, Budget.of(budget))
+    limit = Budget.of(budget)
+    try:
+        return within(limit.remaining, _WORKED[what], model, limit)
+    except OutOfTime:
+        raise limit.no_closed_form(f"the derivation of {what!r}") from None
 
 
 def known() -> tuple[str, ...]:

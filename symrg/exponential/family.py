@@ -550,7 +550,9 @@ def _fresh(
             bounds = [r for r in domain if r.free_symbols <= set(free)]
             if bounds:
                 signs = {
-                    bool(v > 0) for p in trial_points(free, bounds) if (v := sp.N(e.subs(p))).is_comparable and v != 0
+                    bool(v > 0)
+                    for p in trial_points(free, bounds)
+                    if (v := sp.N(e.xreplace(p))).is_comparable and v != 0
                 }
                 if len(signs) == 1 and _bounded(e, bounds):
                     assumption = {"positive": True} if signs.pop() else {"negative": True}

@@ -31,7 +31,7 @@ def trial_points(symbols: Sequence[sp.Symbol], domain: Sequence[Any] = ()) -> li
                 size = sp.Integer(2 + (k + trial) % 5)
             sign = -1 if s.is_negative or (s.is_positive is None and (trial >> (k % 4)) & 1) else 1
             point[s] = sign * size
-        if all(relation.subs(point) in (True, sp.true) for relation in domain):
+        if all(relation.xreplace(point) in (True, sp.true) for relation in domain):
             points.append(point)
     return points
 

@@ -9,7 +9,7 @@ import mpmath
 import sympy as sp
 from sympy import S
 
-from symrg.budget import Budget
+from symrg.budget import Budget, OutOfTime, within
 from symrg.errors import NotExponentialFamily
 from symrg.exponential.family import ExponentialFamily
 from symrg.exponential.mass import trial_points
@@ -28,8 +28,16 @@ def recognise(model: Any, budget: Limit = None) -> ExponentialFamily:
 
     Raises:
         NotExponentialFamily: with the reason: a support that moves, or a term that couples sample and parameters.
+        NoClosedForm: the budget ended first.
     """
     left = Budget.of(budget)
+    try:
+        return within(left.remaining, _recognise, model, left)
+    except OutOfTime:
+        raise left.no_closed_form("the exponential family of the log-density") from None
+
+
+def _recognise(model: Any, left: Budget) -> ExponentialFamily:
     sample, parameters = tuple(model.sample), tuple(model.parameters)
     axes = axes_of(sample, model.support)
     moving = set().union(*(axis.free_symbols for axis in axes)) & set(parameters)
@@ -63,7 +71,7 @@ def recognise(model: Any, budget: Limit = None) -> ExponentialFamily:
         model.support,
         parameters=parameters,
         domain=domain,
-        budget=budget if not isinstance(budget, Budget) else None,
+        budget=max(left.remaining, 0.01),
     )
 
 

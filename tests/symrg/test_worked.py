@@ -6,8 +6,8 @@ import mpmath
 import pytest
 import sympy as sp
 
-from symrg import worked
-from symrg.errors import InvalidModel
+from symrg import families, worked
+from symrg.errors import InvalidModel, NoClosedForm
 from symrg.expectation import Expectation
 from symrg.model import StatisticalModel
 
@@ -104,3 +104,8 @@ def test_the_expansion_in_tensors_is_verified_and_another_connection_is_refused(
     wrong = chain.last + small**3  # as another connection at order 3 would give
     last = replace(chain.steps[-1], expr=wrong)
     assert replace(chain, steps=(*chain.steps[:-1], last)).verify(40)[-1].status != "holds"
+
+
+def test_a_derivation_ends_with_its_budget():
+    with pytest.raises(NoClosedForm, match="within 1 s"):  # its rank in nine parameters alone takes minutes
+        families.multivariate_normal_3().derivation("log_partition", budget=1)
