@@ -402,7 +402,7 @@ def transport_derivation() -> Derivation:
 def _transport() -> Statement:
     reading = TransportFlow(one_mode())
     density = Function("P", positive=True)(phi)
-    right = reading.flow.fokker_planck().rhs(density).subs(reading.flow.time, -log(Lambda))
+    right = reading.flow.fokker_planck().rhs(density).subs(reading.flow.time, -log(Lambda)).doit()
     flow = PolchinskiFlow(phi, G, rational_cutoff()(Rational(1), Lambda), Lambda)
     entropy = free_relative_entropy(flow, g, start)
     rate = relative_entropy_rate(flow, g, start)

@@ -92,7 +92,7 @@ class TransportFlow(Typeset):
     def derivation(self) -> Derivation:
         """From the Fokker-Planck equation of the flow to the gradient of the relative entropy, for any density."""
         density = self._density("P")
-        right = self.flow.fokker_planck().rhs(density).subs(self.flow.time, -log(self.flow.scale))
+        right = self.flow.fokker_planck().rhs(density).subs(self.flow.time, -log(self.flow.scale)).doit()
         current = [
             Add(
                 *(
@@ -118,7 +118,8 @@ class TransportFlow(Typeset):
         vanish at infinity, so that D_KL(P || Q) never rises with s.
         """
         p, q = self._density("P"), self._density("Q")
-        rate_p, rate_q = (self.flow.fokker_planck().rhs(d).subs(self.flow.time, -log(self.flow.scale)) for d in (p, q))
+        equation, back = self.flow.fokker_planck(), {self.flow.time: -log(self.flow.scale)}
+        rate_p, rate_q = (equation.rhs(d).subs(back).doit() for d in (p, q))
         ratio = log(p / q)
         current_p, current_q = (
             [
