@@ -160,15 +160,15 @@ def laplace_posterior(dynamics: DynamicalBayes, budget: float | Budget | None = 
 
     second = taylor(dynamics.divergence, 2)
     hessian = ImmutableMatrix(n, n, lambda i, j: second[tuple(sorted((i, j)))])
-    if short(hessian.det()) == 0:
+    if not _clearly_regular(hessian) and short(hessian.det()) == 0:
         raise UnidentifiableModel(_unseen(hessian, theta, _rank_nearby(dynamics, budget)))
     cubic, quartic = taylor(dynamics.divergence, 3), taylor(dynamics.divergence, 4)
     log_prior = sympy.expand_log(sympy.log(dynamics.prior), force=True)
     slope, bend = taylor(log_prior, 1), taylor(log_prior, 2)
-    g = hessian.inv().applyfunc(short)
+    names = _Names()  # polynomials in letters are quick, whatever the letters stand for
+    g = hessian.applyfunc(names).inv(method="ADJ").applyfunc(lambda e: short(names.plain(e)))
 
     z = [sympy.Dummy(f"z{i}") for i in range(n)]
-    names = _Names()  # polynomials in letters are quick, whatever the letters stand for
 
     def form(coefficients: dict[tuple[int, ...], Expr], order: int) -> Expr:
         return sympy.Add(
@@ -258,6 +258,10 @@ class _Names:
             return expression
         return self.letters.setdefault(expression, sympy.Dummy("c"))
 
+    def plain(self, expression: Expr) -> Expr:
+        """As `back`, with nothing multiplied out."""
+        return expression.xreplace({letter: e for e, letter in self.letters.items()})
+
     def back(self, expression: Expr) -> Expr:
         """With the letters replaced by what they stand for."""
         return sympy.expand(expression).xreplace({letter: e for e, letter in self.letters.items()})
@@ -296,6 +300,18 @@ def _fourth(index: tuple[int, ...], g: Any, cubic: dict[Any, Expr], quartic: dic
 def _array(values: dict[tuple[int, ...], Expr], n: int, order: int) -> ImmutableDenseNDimArray:
     flat = [values[tuple(sorted(i))] for i in product(range(n), repeat=order)]
     return ImmutableDenseNDimArray(flat, (n,) * order)
+
+
+def _clearly_regular(matrix: ImmutableMatrix) -> bool:
+    """Whether the determinant is far from zero where the symbols have some values: then it does not vanish."""
+    symbols = sorted(matrix.free_symbols, key=str)
+    point = {s: sympy.Rational(7 * k + 5, 9 * k + 13) for k, s in enumerate(symbols)}
+    numbers = [e.subs(point, simultaneous=True).evalf(30) for e in matrix]
+    if not all(e.is_Float or e.is_Rational for e in numbers):
+        return False
+    scale = max(abs(e) for e in numbers)
+    determinant = ImmutableMatrix(*matrix.shape, numbers).det(method="berkowitz")
+    return bool(abs(determinant) > sympy.Float("1e-12") * scale**matrix.rows)
 
 
 def _rank_nearby(dynamics: DynamicalBayes, budget: Budget) -> int | None:
