@@ -214,3 +214,8 @@ def test_a_skew_normal_integrand_with_a_root_at_its_middle_is_enclosed():
     integral = Integral(sp.Abs(x) ** Rational(1, 3) * exp(-(x**2)) * (1 + sp.erf(x)), (x, -oo, oo))
     ball = BallWitness().examine(Reading.of(Claim(integral, sp.gamma(Rational(2, 3)))), budgets.Budget(40))
     assert ball.outcome is Outcome.HOLDS
+
+
+def test_large_numbers_beside_logarithms_hang_nothing():
+    b = sp.Symbol("b", positive=True)  # Gibbs' inequality; its points go out to 10^34
+    assert verify(Claim(a * log(a / b) - a + b, 0, ">="), 6, repair=False).status in ("holds", "undecided")
