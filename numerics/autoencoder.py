@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from symrg.errors import DataError, TrainingFailure
+from symrg.files import NotWritten, whole_file
 
 Progress = Callable[[int, int, str], None]
 """Called as progress(done, total, what)."""
@@ -211,18 +210,17 @@ def _hold(parameters: Mapping[str, torch.Tensor], held: Mapping[str, torch.Tenso
 def save_weights(
     path: str | Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write named tensors as safetensors, atomically: to a file beside, which then takes the place of the old one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write named tensors as safetensors, atomically: to a file beside, which then takes the place of the old one.
+
+    Raises:
+        NotWritten: no permission, no space, or a folder that is a file.
+    """
     content = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-        temporary = file.name
-    try:
-        save_file(content, temporary, metadata=dict(metadata or {}))
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+    with whole_file(path) as temporary:
+        try:
+            save_file(content, temporary, metadata=dict(metadata or {}))
+        except SafetensorError as e:
+            raise NotWritten(f"cannot write {path}: {e}; choose another folder or free space") from e
 
 
 def load_weights(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

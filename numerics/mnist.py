@@ -8,11 +8,11 @@ downloaded.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import importlib.metadata
 import os
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symrg.errors import DataError
+from symrg.files import NotWritten, whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -188,16 +189,8 @@ def _write_cache(store: Path, digits: Digits) -> None:
     """
     content: dict[str, Any] = {"images": digits.images, "labels": digits.labels}
     checksum = _checksum(digits.images, digits.labels)
-    temporary = None
-    try:
-        store.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=store.parent, suffix=".partial", delete=False) as file:
-            temporary = file.name
-            np.savez_compressed(file, checksum=np.array(checksum), **content)
-        os.replace(temporary, store)
-    except OSError:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+    with contextlib.suppress(NotWritten), whole_file(store) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, checksum=np.array(checksum), **content)
 
 
 def _from_folder(folder: Path, train: bool) -> Digits:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
@@ -23,6 +22,7 @@ import numpy as np
 import sympy as sp
 
 from symrg.errors import DataError, SolverFailure
+from symrg.files import whole_file
 from symrg.fokker_planck import FokkerPlanck
 
 TRIES = 3  # deaths of a worker that runs one case alone, until the case is given up
@@ -269,9 +269,7 @@ def _keep(folder: Path | None, name: str, value: Any) -> None:
     if folder is None:
         return
     try:
-        handle, temporary = tempfile.mkstemp(suffix=".part", dir=folder)
-        os.close(handle)
-        value.to_netcdf(temporary, engine="h5netcdf")
-        os.replace(temporary, folder / f"{name}.nc")
+        with whole_file(folder / f"{name}.nc") as temporary:
+            value.to_netcdf(temporary, engine="h5netcdf")
     except OSError as error:
         raise DataError(f"the store {folder} can't be written: {error.strerror or error}") from error

@@ -24,6 +24,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from symrg.files import whole_file
+
 VARIABLE = "SYMRG_CACHE_DIR"
 _MAGIC = b"symrg kernel 1\n"
 
@@ -118,17 +120,11 @@ def write(name: str, payload: bytes) -> bool:
     path = folder / name[:2] / name
     try:
         path.parent.mkdir(exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_MAGIC + hashlib.sha256(payload).digest() + payload)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with whole_file(path, 0o600) as temporary:
+            temporary.write_bytes(_MAGIC + hashlib.sha256(payload).digest() + payload)
     except OSError as error:
         _unusable.add(str(folder))
-        warnings.warn(f"compiled kernels are not kept: {path}: {error.strerror}", CacheWarning, stacklevel=2)
+        warnings.warn(f"compiled kernels are not kept: {path}: {error}", CacheWarning, stacklevel=2)
         return False
     return True
 

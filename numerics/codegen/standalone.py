@@ -8,9 +8,7 @@ of an argument, if it is a plain identifier that nothing else uses, and in text 
 from __future__ import annotations
 
 import keyword
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from numerics.codegen.compiled import kernel_lines
 from numerics.codegen.quotation import Quotation, quote
 from symrg import __version__
 from symrg.errors import InvalidEquation, InvalidGrid, InvalidState, UnsupportedExpression
+from symrg.files import write_atomically
 from symrg.fokker_planck import FokkerPlanck
 from symrg.typesetting import latex
 
@@ -99,16 +98,7 @@ def generate_solver(
         tolerance=tolerance,
     )
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".new-", suffix=".py")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return target
+    return write_atomically(target, text)
 
 
 def solver_source(
