@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import platform
 import re
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +84,7 @@ def whole_file(path: str | Path, mode: int = 0o666) -> Iterator[Path]:
 
 def _machine() -> str:
     """A short name for this machine: on a shared disk, a process number says nothing about another's processes."""
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def _remove_leftovers(folder: Path, stem: str) -> None:

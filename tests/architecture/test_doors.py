@@ -28,7 +28,6 @@ ALLOWED = {
     ("symrg/expectation/numeric.py", "lambdify"): "likewise, with kernels of ours",
     ("symrg/expectation/confirm.py", "lambdify"): "a Hermite polynomial",
     ("symrg/expectation/proven.py", "sympify without strict"): "a factor that it made itself",
-    ("symrg/fokker_planck/gaussian_numbers.py", "lambdify"): "coefficients without undefined functions",
 }
 CALLS = {"eval", "exec", "__import__", "breakpoint", "input"}
 METHODS = {"exec_module", "import_module", "lambdify", "parse_expr", "load_module"}
