@@ -10,8 +10,8 @@ import sympy as sp
 UNIT = mpmath.mpf(2) ** -53
 DIGITS = 40
 SLACK = 4  # roundings an operation: library functions are right to about 1 unit, a power by products to 3.5
-# special functions: their kernels are right to 12 units of 2^-52, beside as much in their arguments (`test_special.py`);
-# ln Gamma is seen to be off by 17 of them near its least value
+# special functions: their kernels are right to 12 units of 2^-52, beside as much in their arguments, as
+# `test_special.py` says; ln Gamma is seen to be off by 17 of them near its least value
 BY_KERNEL = dict.fromkeys(
     (sp.gamma, sp.loggamma, sp.digamma, sp.besselj, sp.besseli, sp.erfc, sp.erfinv, sp.LambertW, sp.Si, sp.Shi, sp.Ei,
      sp.uppergamma, sp.lowergamma, sp.beta, sp.fresnels, sp.legendre, sp.hermite, sp.erfi), 24,
