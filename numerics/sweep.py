@@ -22,7 +22,7 @@ import numpy as np
 import sympy as sp
 
 from symrg.errors import DataError, SolverFailure
-from symrg.files import whole_file
+from symrg.files import write_atomically
 from symrg.fokker_planck import FokkerPlanck
 
 TRIES = 3  # deaths of a worker that runs one case alone, until the case is given up
@@ -269,7 +269,7 @@ def _keep(folder: Path | None, name: str, value: Any) -> None:
     if folder is None:
         return
     try:
-        with whole_file(folder / f"{name}.nc") as temporary:
-            value.to_netcdf(temporary, engine="h5netcdf")
+        # made in memory: HDF5 crashes the process where the disk is full
+        write_atomically(folder / f"{name}.nc", bytes(value.to_netcdf(engine="h5netcdf")))
     except OSError as error:
         raise DataError(f"the store {folder} can't be written: {error.strerror or error}") from error
