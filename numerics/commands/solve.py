@@ -110,7 +110,9 @@ def solve(
 
         plots.save(plots.density(result), plot)
     if output is not None:
-        result.to_netcdf(output, engine="h5netcdf")
+        from symrg.files import write_atomically
+
+        write_atomically(output, bytes(result.to_netcdf(engine="h5netcdf")))
     if abs(float(result.attrs["mass"][0]) - 1) > _NORMALISED and "absorbing" not in str(stated.boundary):
         click.echo(f"Note: the density has the mass {result.attrs['mass'][0]:.6g}, not 1; see --initial", err=True)
     rows = _rows(result)
