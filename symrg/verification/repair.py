@@ -53,24 +53,25 @@ def proposals(reading: Reading, budget: Budget) -> Iterator[Correction]:
         or not all(tame(side) for pair in reading.pairs for side in pair)
     ):
         return
-    claim = reading.claim
-    if claim.order is not None:
-        found = budget.attempt("coefficients of the expansion", _expansion, reading, share=0.5)
-        if found is not None:
-            yield found
-        return
-    if reading.functions:
-        found = budget.attempt("coefficients", _symbolic, reading, share=0.5)
-        if found is not None:
-            yield found
-        return
-    if isinstance(claim.rhs, sp.MatrixBase):
+    if isinstance(reading.claim.rhs, sp.MatrixBase):
         found = budget.attempt("entries", _entries, reading, budget, share=0.9)
         if found is not None:
             yield found
         return
-    lhs, rhs = reading.pairs[0]
-    yield from _scalar(lhs, rhs, reading, budget)
+    yield from _entry(*reading.pairs[0], reading, budget)
+
+
+def _entry(lhs: sp.Expr, rhs: sp.Expr, reading: Reading, budget: Budget) -> Iterator[Correction]:
+    """Corrections of one pair of sides, by the route that its kind of claim allows."""
+    if reading.claim.order is not None:
+        found = budget.attempt("coefficients of the expansion", _expansion, lhs, rhs, reading.claim.order, share=0.5)
+    elif reading.functions:
+        found = budget.attempt("coefficients", _symbolic, lhs, rhs, share=0.5)
+    else:
+        yield from _scalar(lhs, rhs, reading, budget)
+        return
+    if found is not None:
+        yield found
 
 
 def _scalar(lhs: sp.Expr, rhs: sp.Expr, reading: Reading, budget: Budget) -> Iterator[Correction]:
@@ -365,15 +366,17 @@ def _entries(reading: Reading, budget: Budget) -> Correction | None:
     new, changes, marked = [], [], []
     for k, (lhs, rhs) in enumerate(reading.pairs):
         rhs = evaluated(rhs)
-        values = _Values.of(lhs, reading)
-        if values.agree(rhs):
+        if _agrees(lhs, rhs, reading):
             new.append(rhs)
             marked.append(latex(rhs))
             continue
-        found = next(_scalar(lhs, rhs, reading, budget), None)
+        found = next(_entry(lhs, rhs, reading, budget), None)
         if found is None:
             return None
         new.append(found.rhs)
+        if found.rhs == rhs:
+            marked.append(latex(rhs))
+            continue
         changes.append(f"entry {k}: {found.change}")
         marked.append(rf"\underline{{{latex(found.rhs)}}}")
     rows = [" & ".join(marked[i * shape[1] : (i + 1) * shape[1]]) for i in range(shape[0])]
@@ -381,14 +384,22 @@ def _entries(reading: Reading, budget: Budget) -> Correction | None:
     return Correction(sp.ImmutableMatrix(*shape, new), "; ".join(changes), text) if changes else None
 
 
-def _symbolic(reading: Reading) -> Correction | None:
+def _agrees(lhs: sp.Expr, rhs: sp.Expr, reading: Reading) -> bool:
+    """Whether an entry of a matrix stands as it is printed."""
+    if reading.functions or reading.claim.order is not None:
+        return bounded_expand(evaluated(lhs).doit() - rhs.doit()) == 0
+    return _Values.of(lhs, reading).agree(rhs)
+
+
+def _symbolic(lhs: sp.Expr, rhs: sp.Expr) -> Correction | None:
     """Coefficients solved from the residual itself, for claims about undefined functions."""
-    lhs, rhs = (bounded_expand(evaluated(s).doit()) for s in reading.pairs[0])
+    printed = evaluated(rhs)
+    lhs, rhs = (bounded_expand(evaluated(s).doit()) for s in (lhs, rhs))
     terms = [t for t in sp.Add.make_args(rhs) if t != 0]
     found = _linear(terms, lhs, _independent_parts)
     if found is not None:
         return found
-    for _, change, new in itertools.islice(neighbours(evaluated(reading.pairs[0][1])), 200):
+    for _, change, new in itertools.islice(neighbours(printed), 200):
         if bounded_expand(lhs - new.doit()) == 0:
             return Correction(new, change, rf"\underline{{{latex(new)}}}")
     return None
@@ -420,11 +431,10 @@ def _independent_parts(expr: sp.Expr) -> list[sp.Expr]:
     return list(collected.values())
 
 
-def _expansion(reading: Reading) -> Correction | None:
+def _expansion(lhs: sp.Expr, rhs: sp.Expr, order: tuple[sp.Symbol, sp.Expr, sp.Expr]) -> Correction | None:
     """Coefficients of an asymptotic claim, from the terms of its expansion below the order."""
-    assert reading.claim.order is not None
-    variable, point, n = reading.claim.order
-    lhs, rhs = (evaluated(s) for s in reading.pairs[0])
+    variable, point, n = order
+    lhs, rhs = evaluated(lhs), evaluated(rhs)
     terms = [t for t in sp.Add.make_args(bounded_expand(rhs)) if t != 0]
     h = sp.Dummy("h", positive=True)
     infinite = point in (sp.oo, -sp.oo)
