@@ -13,7 +13,6 @@ from sympy.polys.matrices import DomainMatrix
 from symrg.budget import Declined
 from symrg.support import Axis
 
-
 _LONG = 600  # operations beyond which a form is left as it is
 
 
