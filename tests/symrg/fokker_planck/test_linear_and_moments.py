@@ -203,10 +203,3 @@ def test_three_coordinates_with_a_complex_pair_of_eigenvalues():
     rate = state.covariance.diff(time) - matrix * state.covariance - state.covariance * matrix.T - 2 * eye(3)
     assert max(abs(complex(e)) for e in rate.subs(point).evalf(20)) < 1e-12
     assert max(abs(complex(e)) for e in state.covariance.subs(time, Rational(1, 10**9)).evalf(30)) < 1e-8
-
-
-def test_an_irreducible_cubic_is_said_to_have_no_closed_form():
-    coordinates = symbols("x_1:4", real=True)
-    matrix = Matrix([[0, 1, 0], [0, 0, 1], [-2, -1, -1]])  # z^3 + z^2 + z + 2 is irreducible
-    with pytest.raises(NoClosedForm, match="does not factor"):
-        gaussian_solution(FokkerPlanck(coordinates, matrix * Matrix(coordinates), eye(3)), [1, 0, 0], budget=5)
