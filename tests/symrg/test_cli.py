@@ -168,7 +168,9 @@ def test_completion_offers_commands():
 
 
 def test_an_interrupt_ends_cleanly(tmp_path):
-    script = "from symrg import cli; import click, time\n" + (
+    # whoever starts the tests in the background has them ignore interrupts: the command is to hear this one
+    script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + (
+        "from symrg import cli; import click, time\n"
         "wait = lambda: (print('on', flush=True), time.sleep(60))\n"
         "cli.CommandGroup.get_command = lambda *_: click.Command('x', callback=wait)\n"
         "cli._installed = lambda: {'x': None}\n"
