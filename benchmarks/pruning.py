@@ -12,7 +12,7 @@ import torch
 
 from numerics import mnist
 from numerics.pruning import experiment
-from numerics.pruning.measured import as_markdown, write
+from numerics.pruning.five_seeds import as_markdown, write
 
 
 def main():

@@ -21,7 +21,7 @@ _HOME = {
     "as_table": "numerics.pruning.rows",
     "sweep": "numerics.pruning.experiments",
     "experiment": "numerics.pruning.experiments",
-    "measured": "numerics.pruning.measured",
+    "measured": "numerics.pruning.five_seeds",
     "run_seed": "numerics.pruning.experiments",
 }
 

@@ -23,8 +23,8 @@ from numerics.pruning import (
     unit_costs,
 )
 from numerics.pruning.classification import accuracy, train_classifier
-from numerics.pruning.measured import as_markdown
-from numerics.pruning.measured import write as write_measured
+from numerics.pruning.five_seeds import as_markdown
+from numerics.pruning.five_seeds import write as write_measured
 from numerics.pruning.saliencies import inverse_diagonal
 from numerics.pruning.shells import schedule
 from numerics.pruning.solve import conjugate_gradients
