@@ -2,7 +2,7 @@
 
 python benchmarks/pruning.py [--seeds 5] [--write]. About a minute of computing for each seed and network, one thread;
 what a seed gave is kept in the cache, so an interrupted run goes on. `--write` keeps the tables for
-`numerics.pruning.measured`.
+`numerics.pruning.five_seeds`.
 """
 
 import argparse
