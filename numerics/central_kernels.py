@@ -1,12 +1,14 @@
 """Kernels of the high-order scheme: eighth-order central differences and a Chebyshev expansion of the exponential.
 
-Only numpy, math and numba are used here.
+Only numpy, math, numba and `numerics.bessel` are used here.
 """
 
 import math
 
 import numpy as np
 from numba import njit
+
+from numerics.bessel import scaled_bessel
 
 # f'(x) = sum_m FIRST[m-1] (f(x + m h) - f(x - m h)) / h
 # f''(x) = (CENTRE f(x) + sum_m SECOND[m-1] (f(x + m h) + f(x - m h))) / h^2
@@ -170,26 +172,7 @@ def chebyshev_exponential(p, drift, diffusion, crossed, shape, spacing, step, ra
     d = shape.size
     z = 0.5 * step * radius
     most = int(40 + 2.5 * z + 12 * math.sqrt(z + 1.0))
-    # scaled Bessel functions exp(-z) I_k(z) by Miller's backward recurrence
-    bessel = np.zeros(most + 2)
-    high = 0.0
-    now = 1e-290
-    total = 0.0
-    for k in range(most + 1, -1, -1):
-        new = high + 2.0 * (k + 1) / z * now
-        high = now
-        now = new
-        bessel[k] = now
-        total += now if k == 0 else 2.0 * now
-        if now > 1e200:
-            scale = 1e-200
-            now *= scale
-            high *= scale
-            total *= scale
-            for j in range(k, most + 2):
-                bessel[j] *= scale
-    for k in range(most + 2):
-        bessel[k] /= total
+    bessel = scaled_bessel(z, most)
     flux = np.empty((d, size))
     product = np.empty(size)
     rhs = np.empty(size)

@@ -21,6 +21,7 @@ from itertools import pairwise
 import numpy as np
 from numba import njit
 
+from numerics.bessel import scaled_bessel
 from numerics.generator import Generator
 from numerics.stepping import Record, settle
 
@@ -219,26 +220,7 @@ def chebyshev(mass, offsets, values, starts, columns, entries, z, small, peak, o
     """
     n = mass.size
     most = int(40 + 2.5 * z + 12 * math.sqrt(z + 1.0))
-    # scaled Bessel functions exp(-z) I_k(z) by Miller's backward recurrence
-    bessel = np.zeros(most + 2)
-    high = 0.0
-    now = 1e-290
-    total = 0.0
-    for k in range(most + 1, -1, -1):
-        new = high + 2.0 * (k + 1) / z * now
-        high = now
-        now = new
-        bessel[k] = now
-        total += now if k == 0 else 2.0 * now
-        if now > 1e200:
-            scale = 1e-200
-            now *= scale
-            high *= scale
-            total *= scale
-            for j in range(k, most + 2):
-                bessel[j] *= scale
-    for k in range(most + 2):
-        bessel[k] /= total
+    bessel = scaled_bessel(z, most)
     # T_0 = m, T_1 = m + A m, T_k+1 = 2 T_k + 2 A T_k - T_k-1 with A = 2 L / R
     before = np.zeros(n)
     current = mass.copy()
